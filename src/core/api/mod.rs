@@ -1,0 +1,11 @@
+//! Velt's wire: the only place that knows its JSON, its headers and its words.
+//!
+//! Sources: Velt's guide "JWT Tokens" (v1), and the REST reference of `POST /v1/auth/token/get`
+//! and `POST /v2/auth/generate_token`. The envelope of both is that of Firebase callable
+//! functions, so `status` is a `google.rpc.Code` name.
+
+mod answer;
+mod request;
+
+pub use answer::read;
+pub use request::{body, endpoint, headers};

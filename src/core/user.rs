@@ -1,0 +1,135 @@
+//! The user to make a token for, and what each version of Velt's API can carry of one.
+
+use serde::Serialize;
+
+use super::config::ApiVersion;
+use super::error::Error;
+
+/// Unix times beyond this are milliseconds by mistake: as seconds, it is the year 5138.
+const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
+
+/// Everything that Velt puts into a token.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct User {
+    /// Your own unique id of the user.
+    pub user_id: String,
+    /// Velt checks it against the `organizationId` that the browser passes to `identify()`.
+    pub organization_id: Option<String>,
+    /// Velt checks it against the `email` that the browser passes to `identify()`.
+    pub email: Option<String>,
+    /// The display name. API v2 only.
+    pub name: Option<String>,
+    /// The only way to make a user an admin in Velt.
+    pub is_admin: Option<bool>,
+    /// What the user may open. API v2 only.
+    pub resources: Vec<Resource>,
+}
+
+/// One entry of `permissions.resources`, as Velt's v2 API takes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    /// What kind of thing is opened.
+    pub r#type: ResourceType,
+    /// Your id of it.
+    pub id: String,
+    /// The organization it belongs to: required for folders and documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// Velt takes `editor` where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_role: Option<AccessRole>,
+    /// When the access ends, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+/// The kinds of resource that Velt knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResourceType {
+    /// A tenant: all its folders and documents.
+    Organization,
+    /// A folder of documents.
+    Folder,
+    /// One document.
+    Document,
+}
+
+/// What may be done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessRole {
+    /// Read.
+    Viewer,
+    /// Read and write.
+    Editor,
+}
+
+impl User {
+    /// Checks that `version` can carry this user whole.
+    ///
+    /// # Errors
+    /// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field and what to do: a claim
+    /// is never dropped in silence, since a token with less than was asked for is a different one.
+    pub fn check(&self, version: ApiVersion) -> Result<(), Error> {
+        not_blank("userId", Some(&self.user_id))?;
+        not_blank("organizationId", self.organization_id.as_ref())?;
+        not_blank("email", self.email.as_ref())?;
+        not_blank("name", self.name.as_ref())?;
+        if version == ApiVersion::V1 {
+            if self.name.is_some() {
+                return Err(needs_v2("name"));
+            }
+            if !self.resources.is_empty() {
+                return Err(needs_v2("permissions"));
+            }
+        }
+        self.resources
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, resource)| resource.check(index))
+    }
+}
+
+impl Resource {
+    fn check(&self, index: usize) -> Result<(), Error> {
+        let field = |name: &str| format!("permissions.resources[{index}].{name}");
+        not_blank(&field("id"), Some(&self.id))?;
+        not_blank(&field("organizationId"), self.organization_id.as_ref())?;
+        if self.r#type != ResourceType::Organization && self.organization_id.is_none() {
+            return Err(Error::invalid_user(format!(
+                "{} is missing: Velt needs the organization that a folder or document belongs to.",
+                field("organizationId"),
+            )));
+        }
+        match self.expires_at {
+            Some(seconds) if seconds <= 0 => Err(Error::invalid_user(format!(
+                "{} must be a Unix time in seconds, above 0.",
+                field("expiresAt"),
+            ))),
+            Some(seconds) if seconds > MAX_UNIX_SECONDS => Err(Error::invalid_user(format!(
+                "{} looks like milliseconds, and Velt takes Unix seconds: divide it by 1000.",
+                field("expiresAt"),
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn not_blank(field: &str, value: Option<&String>) -> Result<(), Error> {
+    match value {
+        Some(value) if value.trim().is_empty() => Err(Error::invalid_user(format!(
+            "{field} is empty: pass the value from your own session or database, or leave an \
+             optional field out.",
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn needs_v2(field: &str) -> Error {
+    Error::invalid_user(format!(
+        "{field} cannot be sent with apiVersion 'v1': leave it out, or create the client with \
+         apiVersion: 'v2'.",
+    ))
+}

@@ -1,0 +1,24 @@
+//! User tokens for [Velt](https://velt.dev), fetched by your server.
+//!
+//! This crate is the Rust half of the npm package `velt-auth`: a token client, and the Node.js
+//! addon around it.
+//!
+//! # Layout
+//!
+//! A call runs down this list, and nothing imports against it:
+//!
+//! - `binding` (feature `binding`, on by default): the only users of napi. JavaScript values come
+//!   in, outcomes go out as data.
+//!   - `binding::client`: the class that JavaScript holds, one promise per call.
+//!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
+//! - [`core`]: the token client. It names no napi, and builds and tests without it.
+//!   - [`core::client`]: one configuration, one connection pool; a token for a user.
+//!   - [`core::retry`]: the only place that decides what is tried again, and when.
+//!   - [`core::transport`]: one HTTPS exchange, and why it failed.
+//!   - [`core::api`]: the only place that knows Velt's JSON.
+//!   - [`core::config`], [`core::user`], [`core::token`], [`core::stats`], [`core::error`]: what
+//!     the others pass around.
+
+#[cfg(feature = "binding")]
+mod binding;
+pub mod core;
