@@ -1,0 +1,40 @@
+/** On every error of ours, so that `instanceof` holds between two installed copies. */
+const BRAND = Symbol.for('velt-auth.VeltAuthError')
+
+class VeltAuthError extends Error {
+  /** @param {import('./addon.js').Failure} failure what the core said */
+  constructor({ message, cause, code, retryable, attempts, httpStatus, status, retryAfter }) {
+    super(message, cause === undefined ? undefined : { cause: new Error(cause) })
+    this.code = code
+    this.retryable = retryable
+    this.attempts = attempts
+    if (httpStatus !== undefined) this.httpStatus = httpStatus
+    if (status !== undefined) this.status = status
+    if (retryAfter !== undefined) this.retryAfter = retryAfter
+  }
+
+  /** @param {any} value */
+  static [Symbol.hasInstance](value) {
+    return this === VeltAuthError
+      ? value?.[BRAND] === true
+      : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+}
+
+Object.defineProperties(VeltAuthError.prototype, {
+  name: { value: 'VeltAuthError', configurable: true, writable: true },
+  [BRAND]: { value: true },
+})
+
+/**
+ * An error of the caller's own making, found before anything is sent.
+ *
+ * @param {'ERR_VELT_CONFIG' | 'ERR_VELT_INVALID_USER'} code
+ * @param {string} message names the field and says what to write instead
+ */
+function mistake(code, message) {
+  return new VeltAuthError({ code, message, retryable: false, attempts: 0 })
+}
+
+exports.VeltAuthError = VeltAuthError
+exports.mistake = mistake

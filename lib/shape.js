@@ -1,0 +1,135 @@
+// The JavaScript side of validation: names and types, which only JavaScript can see. What values
+// mean is checked once, by the core.
+
+const { mistake } = require('./errors.js')
+
+/**
+ * Reads one value, or throws what is wrong with it.
+ *
+ * @template T
+ * @typedef {(value: unknown, path: string, code: Code) => T} Reader
+ */
+/** @typedef {Parameters<typeof mistake>[0]} Code */
+
+/**
+ * Reads an object with exactly these fields; `null` counts as absent, since it is what databases
+ * say. Only own properties count, and the result has no prototype: a polluted `Object.prototype`
+ * makes nobody an admin.
+ *
+ * @template T
+ * @param {{ [K in keyof T]-?: Reader<T[K]> }} fields
+ * @param {(keyof T & string)[]} [required]
+ * @returns {Reader<Partial<T>>}
+ */
+function object(fields, required = []) {
+  return (value, path, code) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
+    }
+    for (const name of Object.keys(value)) {
+      if (!Object.hasOwn(fields, name)) {
+        const known = Object.keys(fields).join(', ')
+        throw mistake(code, `${path} cannot have '${name}': its fields are ${known}.`)
+      }
+    }
+    const read = /** @type {Partial<T>} */ (Object.create(null))
+    for (const name of /** @type {(keyof T & string)[]} */ (Object.keys(fields))) {
+      const given = Object.hasOwn(value, name) ? /** @type {any} */ (value)[name] : undefined
+      if (given !== undefined && given !== null) {
+        read[name] = fields[name](given, `${path}.${name}`, code)
+      } else if (required.includes(name)) {
+        throw mistake(code, `${path}.${name} is missing, and required.`)
+      }
+    }
+    return read
+  }
+}
+
+/**
+ * @template T
+ * @param {Reader<T>} item
+ * @returns {Reader<T[]>}
+ */
+function list(item) {
+  return (value, path, code) => {
+    if (!Array.isArray(value)) {
+      throw mistake(code, `${path} must be an array, not ${kind(value)}.`)
+    }
+    return value.map((entry, index) => item(entry, `${path}[${index}]`, code))
+  }
+}
+
+/** @type {Reader<string>} */
+function text(value, path, code) {
+  if (typeof value !== 'string') {
+    const hint = typeof value === 'number' || typeof value === 'bigint' ? '; use String(…)' : ''
+    throw mistake(code, `${path} must be a string, not ${kind(value)}${hint}.`)
+  }
+  // On its way to UTF-8 a lone surrogate becomes U+FFFD, and two users could become one.
+  if (!value.isWellFormed()) {
+    throw mistake(code, `${path} must be well-formed Unicode; it holds half a surrogate pair.`)
+  }
+  return value
+}
+
+/** @type {Reader<boolean>} */
+function flag(value, path, code) {
+  if (typeof value !== 'boolean') {
+    throw mistake(code, `${path} must be true or false, not ${kind(value)}.`)
+  }
+  return value
+}
+
+/**
+ * A whole number above 0, small enough for every timer.
+ *
+ * @param {string} unit
+ * @returns {Reader<number>}
+ */
+function whole(unit) {
+  return (value, path, code) => {
+    if (!Number.isInteger(value) || Number(value) < 1 || Number(value) > 2 ** 31 - 1) {
+      const given = typeof value === 'number' ? value : kind(value)
+      throw mistake(code, `${path} must be a whole number of ${unit} above 0, not ${given}.`)
+    }
+    return Number(value)
+  }
+}
+
+/** @type {Reader<number>} */
+function integer(value, path, code) {
+  if (!Number.isSafeInteger(value)) {
+    const given = typeof value === 'number' ? value : kind(value)
+    throw mistake(code, `${path} must be a whole number, not ${given}.`)
+  }
+  return Number(value)
+}
+
+/**
+ * @template {string} T
+ * @param {T[]} choices
+ * @returns {Reader<T>}
+ */
+function oneOf(...choices) {
+  return (value, path, code) => {
+    const choice = choices.find((each) => each === value)
+    if (choice === undefined) {
+      throw mistake(code, `${path} must be ${choices.map((each) => `'${each}'`).join(' or ')}.`)
+    }
+    return choice
+  }
+}
+
+/** @param {unknown} value the value itself may be a secret, so only its type is ever named */
+function kind(value) {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : typeof value
+}
+
+exports.flag = flag
+exports.integer = integer
+exports.list = list
+exports.object = object
+exports.oneOf = oneOf
+exports.text = text
+exports.whole = whole

@@ -1,0 +1,38 @@
+const { flag, integer, list, object, oneOf, text } = require('./shape.js')
+
+const readResource = object(
+  {
+    type: oneOf('organization', 'folder', 'document'),
+    id: text,
+    organizationId: text,
+    accessRole: oneOf('viewer', 'editor'),
+    expiresAt: integer,
+  },
+  ['type', 'id'],
+)
+
+const readUser = object(
+  {
+    userId: text,
+    organizationId: text,
+    email: text,
+    name: text,
+    isAdmin: flag,
+    permissions: object({ resources: list(readResource) }, ['resources']),
+  },
+  ['userId'],
+)
+
+/**
+ * The user as the core takes it: only known claims, each of its type.
+ *
+ * @param {unknown} user a `VeltUser`, or just the user id
+ */
+function toUser(user) {
+  const object = typeof user === 'string' ? { userId: user } : user
+  return /** @type {import('./addon.js').User} */ (
+    readUser(object, 'user', 'ERR_VELT_INVALID_USER')
+  )
+}
+
+exports.toUser = toUser

@@ -1,0 +1,26 @@
+// Format and lint, both languages. A tool that a laptop lacks is a skip that names itself; in CI
+// it is a failure.
+
+import { spawnSync } from 'node:child_process'
+
+const CLIPPY = ['clippy', '--locked', '--all-targets']
+const CHECKS = [
+  ['rustfmt', 'cargo', ['fmt', '--check']],
+  ['clippy', 'cargo', [...CLIPPY, '--', '--deny', 'warnings']],
+  ['clippy', 'cargo', [...CLIPPY, '--no-default-features', '--', '--deny', 'warnings']],
+  ['biome', 'npx', ['biome', 'check', '--error-on-warnings']],
+  ['tsc', 'npx', ['tsc', '--project', '.']],
+]
+
+const run = (command, args, stdio) => spawnSync(command, args, { stdio, shell: true }).status === 0
+
+for (const [tool, command, args] of CHECKS) {
+  const isThere =
+    command === 'npx' || run(tool === 'clippy' ? 'cargo-clippy' : tool, ['--version'], 'ignore')
+  if (!isThere && !process.env.CI) {
+    console.log(`skipped: ${tool} is not installed (rustup component add ${tool})`)
+    continue
+  }
+  console.log(`${command} ${args.join(' ')}`)
+  if (!run(command, args, 'inherit')) process.exit(1)
+}

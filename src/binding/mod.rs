@@ -1,0 +1,7 @@
+//! The addon: JavaScript values in, outcomes out. Nothing here decides anything.
+//!
+//! No napi error ever carries a failure: napi-rs loses custom error codes on the way out of async
+//! functions, so a failure is a value like any other, and JavaScript throws it.
+
+mod client;
+mod values;

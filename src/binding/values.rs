@@ -1,0 +1,272 @@
+//! The shapes that cross the border, and their conversion into the core's and back.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use napi_derive::napi;
+
+use crate::core;
+
+/// The core's [`core::Options`]; milliseconds for durations.
+#[napi(object, object_to_js = false)]
+pub struct ClientOptions {
+    pub api_key: String,
+    pub auth_token: String,
+    pub api_version: Option<ApiVersion>,
+    pub base_url: Option<String>,
+    pub timeout: Option<u32>,
+    pub deadline: Option<u32>,
+    pub max_attempts: Option<u32>,
+    pub proxy: Option<String>,
+    pub no_proxy: Option<String>,
+    pub ca: Option<String>,
+    pub extra_ca: Option<String>,
+}
+
+/// The core's [`core::ApiVersion`].
+#[napi(string_enum)]
+pub enum ApiVersion {
+    #[napi(value = "v1")]
+    V1,
+    #[napi(value = "v2")]
+    V2,
+}
+
+/// The core's [`core::User`], in the shape of Velt's API.
+#[napi(object, object_to_js = false)]
+#[expect(clippy::struct_field_names, reason = "Velt calls it userId")]
+pub struct User {
+    pub user_id: String,
+    pub organization_id: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub is_admin: Option<bool>,
+    pub permissions: Option<Permissions>,
+}
+
+/// Velt's `permissions`.
+#[napi(object, object_to_js = false)]
+pub struct Permissions {
+    pub resources: Vec<Resource>,
+}
+
+/// The core's [`core::user::Resource`].
+#[napi(object, object_to_js = false)]
+pub struct Resource {
+    #[napi(js_name = "type")]
+    pub r#type: ResourceType,
+    pub id: String,
+    pub organization_id: Option<String>,
+    pub access_role: Option<AccessRole>,
+    pub expires_at: Option<i64>,
+}
+
+/// The core's [`core::user::ResourceType`].
+#[napi(string_enum = "lowercase")]
+pub enum ResourceType {
+    Organization,
+    Folder,
+    Document,
+}
+
+/// The core's [`core::user::AccessRole`].
+#[napi(string_enum = "lowercase")]
+pub enum AccessRole {
+    Viewer,
+    Editor,
+}
+
+/// The core's [`core::Token`]; `expires_at` is Unix time in milliseconds.
+#[napi(object, object_from_js = false)]
+pub struct Token {
+    pub token: String,
+    pub expires_at: f64,
+}
+
+/// The core's [`core::Error`]; `retry_after` is in milliseconds.
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    pub code: Code,
+    pub message: String,
+    pub retryable: bool,
+    pub attempts: u32,
+    pub http_status: Option<u16>,
+    pub status: Option<String>,
+    pub retry_after: Option<f64>,
+    pub cause: Option<String>,
+}
+
+/// The core's [`core::Code`].
+#[napi(string_enum)]
+pub enum Code {
+    #[napi(value = "ERR_VELT_CONFIG")]
+    Config,
+    #[napi(value = "ERR_VELT_INVALID_USER")]
+    InvalidUser,
+    #[napi(value = "ERR_VELT_UNAUTHORIZED")]
+    Unauthorized,
+    #[napi(value = "ERR_VELT_REJECTED")]
+    Rejected,
+    #[napi(value = "ERR_VELT_RATE_LIMITED")]
+    RateLimited,
+    #[napi(value = "ERR_VELT_UNAVAILABLE")]
+    Unavailable,
+    #[napi(value = "ERR_VELT_NETWORK")]
+    Network,
+    #[napi(value = "ERR_VELT_TIMEOUT")]
+    Timeout,
+    #[napi(value = "ERR_VELT_BAD_RESPONSE")]
+    BadResponse,
+    #[napi(value = "ERR_VELT_CLOSED")]
+    Closed,
+}
+
+/// The core's [`core::stats::Stats`]; only codes that happened have an entry.
+#[napi(object, object_from_js = false)]
+pub struct Stats {
+    pub upstream_requests: f64,
+    pub tokens: f64,
+    pub failures: Vec<FailureCount>,
+}
+
+/// How many calls ended with a code.
+#[napi(object, object_from_js = false)]
+pub struct FailureCount {
+    pub code: Code,
+    pub count: f64,
+}
+
+fn from_milliseconds(value: u32) -> Duration {
+    Duration::from_millis(value.into())
+}
+
+/// Rounded down: a token is never trusted longer than it lives.
+fn to_milliseconds(value: Duration) -> f64 {
+    to_number(value.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no time or count of ours gets to 2^53")]
+fn to_number(value: u64) -> f64 {
+    value as f64
+}
+
+impl From<ClientOptions> for core::Options {
+    fn from(options: ClientOptions) -> Self {
+        let no_proxy = options.no_proxy;
+        Self {
+            api_key: options.api_key.into(),
+            auth_token: options.auth_token.into(),
+            api_version: options.api_version.map(Into::into).unwrap_or_default(),
+            base_url: options.base_url,
+            timeout: options.timeout.map(from_milliseconds),
+            deadline: options.deadline.map(from_milliseconds),
+            max_attempts: options.max_attempts,
+            proxy: options.proxy.map(|url| core::config::Proxy {
+                url: url.into(),
+                bypass: no_proxy,
+            }),
+            ca: options.ca,
+            extra_ca: options.extra_ca,
+        }
+    }
+}
+
+impl From<ApiVersion> for core::ApiVersion {
+    fn from(version: ApiVersion) -> Self {
+        match version {
+            ApiVersion::V1 => Self::V1,
+            ApiVersion::V2 => Self::V2,
+        }
+    }
+}
+
+impl From<User> for core::User {
+    fn from(user: User) -> Self {
+        let resources = user.permissions.map(|permissions| permissions.resources);
+        Self {
+            user_id: user.user_id,
+            organization_id: user.organization_id,
+            email: user.email,
+            name: user.name,
+            is_admin: user.is_admin,
+            resources: resources.into_iter().flatten().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Resource> for core::user::Resource {
+    fn from(resource: Resource) -> Self {
+        Self {
+            r#type: match resource.r#type {
+                ResourceType::Organization => core::user::ResourceType::Organization,
+                ResourceType::Folder => core::user::ResourceType::Folder,
+                ResourceType::Document => core::user::ResourceType::Document,
+            },
+            id: resource.id,
+            organization_id: resource.organization_id,
+            access_role: resource.access_role.map(|role| match role {
+                AccessRole::Viewer => core::user::AccessRole::Viewer,
+                AccessRole::Editor => core::user::AccessRole::Editor,
+            }),
+            expires_at: resource.expires_at,
+        }
+    }
+}
+
+impl From<core::Token> for Token {
+    fn from(token: core::Token) -> Self {
+        let since_epoch = token
+            .expires_at()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            token: token.expose().to_owned(),
+            expires_at: to_milliseconds(since_epoch),
+        }
+    }
+}
+
+impl From<core::Error> for Failure {
+    fn from(error: core::Error) -> Self {
+        Self {
+            code: error.code.into(),
+            message: error.message,
+            retryable: error.retryable,
+            attempts: error.attempts,
+            http_status: error.http_status,
+            status: error.status,
+            retry_after: error.retry_after.map(to_milliseconds),
+            cause: error.cause,
+        }
+    }
+}
+
+impl From<core::Code> for Code {
+    fn from(code: core::Code) -> Self {
+        match code {
+            core::Code::Config => Self::Config,
+            core::Code::InvalidUser => Self::InvalidUser,
+            core::Code::Unauthorized => Self::Unauthorized,
+            core::Code::Rejected => Self::Rejected,
+            core::Code::RateLimited => Self::RateLimited,
+            core::Code::Unavailable => Self::Unavailable,
+            core::Code::Network => Self::Network,
+            core::Code::Timeout => Self::Timeout,
+            core::Code::BadResponse => Self::BadResponse,
+            core::Code::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<&core::stats::Stats> for Stats {
+    fn from(stats: &core::stats::Stats) -> Self {
+        let failures = core::Code::ALL.into_iter().map(|code| FailureCount {
+            code: code.into(),
+            count: to_number(stats.failures(code)),
+        });
+        Self {
+            upstream_requests: to_number(stats.upstream_requests()),
+            tokens: to_number(stats.tokens()),
+            failures: failures.filter(|failure| failure.count > 0.0).collect(),
+        }
+    }
+}
