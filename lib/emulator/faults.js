@@ -1,0 +1,158 @@
+// @ts-check
+
+const { HTTP_CODES, JSON_TYPE, failure } = require('./api.js')
+
+/**
+ * @typedef {import('./index.js').Fault} Fault
+ * @typedef {import('./index.js').RecordedRequest} RecordedRequest
+ * @typedef {import('./api.js').Reply} Reply
+ * @typedef {import('node:http').ServerResponse} ServerResponse
+ * @typedef {import('node:net').Socket} Socket
+ */
+
+/** The faults still to play, in the order in which they were asked for. */
+class FaultQueue {
+  /** @type {{ fault: Fault, left: number }[]} */
+  #queue = []
+
+  /** @param {Fault} fault */
+  add(fault) {
+    check(fault)
+    this.#queue.push({ fault, left: fault.times ?? 1 })
+  }
+
+  /** The first fault that hits this request, counted as played. @param {RecordedRequest} request */
+  take(request) {
+    const entry = this.#queue.find(({ fault }) => fault.match?.(request) ?? true)
+    if (entry && --entry.left === 0) this.#queue.splice(this.#queue.indexOf(entry), 1)
+    return entry?.fault
+  }
+
+  clear() {
+    this.#queue = []
+  }
+}
+
+/**
+ * Answers a request as its fault has it.
+ *
+ * @param {Fault} fault `{}` for an answer without fault.
+ * @param {() => Reply} answer What Velt would say.
+ * @param {RecordedRequest} request
+ * @param {ServerResponse} res
+ * @param {Socket} socket The TCP socket, also where `res` is under TLS: only TCP can be reset.
+ */
+async function play(fault, answer, request, res, socket) {
+  if (fault.delay) await pause(fault.delay, res)
+  if (res.destroyed || fault.stall === 'headers') return
+  if (fault.reset === 'headers') {
+    socket.resetAndDestroy()
+    return
+  }
+
+  const { status, contentType, body } = replyOf(fault, answer)
+  const bytes = Buffer.from(body)
+  res.statusCode = status
+  if (bytes.length > 0) res.setHeader('content-type', contentType)
+  if (fault.retryAfter !== undefined) res.setHeader('retry-after', retryAfter(fault.retryAfter))
+  for (const [name, value] of Object.entries(fault.headers ?? {})) res.setHeader(name, value)
+
+  if (!(fault.reset || fault.stall || fault.truncate)) {
+    request.status = status
+    res.end(bytes)
+    return
+  }
+  res.setHeader('content-length', bytes.length)
+  res.write(bytes.subarray(0, bytes.length / 2), () => {
+    if (fault.reset) socket.resetAndDestroy()
+    if (fault.truncate) res.socket?.end()
+  })
+}
+
+/** @param {Fault} fault @param {() => Reply} answer @returns {Reply} */
+function replyOf({ status, error, body, contentType = JSON_TYPE }, answer) {
+  if (error) {
+    const reply = failure({ message: 'A fault of the emulator.', ...error })
+    return { ...reply, status: status ?? reply.status }
+  }
+  if (body !== undefined) return { status: status ?? 200, contentType, body }
+  if (status !== undefined) return { status, contentType, body: '' }
+  return answer()
+}
+
+/** @param {number | string | Date} value */
+function retryAfter(value) {
+  return value instanceof Date ? value.toUTCString() : String(value)
+}
+
+/** Waits, or until the client has gone. @param {number} ms @param {ServerResponse} res */
+function pause(ms, res) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    res.once('close', () => {
+      clearTimeout(timer)
+      resolve(undefined)
+    })
+  })
+}
+
+/** What each field must be. @type {Record<keyof Fault, [string, (value: any) => boolean]>} */
+const FIELDS = {
+  times: ['1 or more', (n) => n === Infinity || (Number.isInteger(n) && n > 0)],
+  match: ['a function', (f) => typeof f === 'function'],
+  delay: ['milliseconds, below 2 ** 31', (ms) => ms >= 0 && ms < 2 ** 31],
+  status: ['an HTTP status from 200 to 599', (n) => Number.isInteger(n) && n >= 200 && n < 600],
+  error: ['a google.rpc status', (e) => Object.hasOwn(HTTP_CODES, e?.status ?? '')],
+  retryAfter: ['whole seconds, a string or a Date', isRetryAfter],
+  headers: ['an object', (o) => typeof o === 'object' && o !== null],
+  body: ['a string or bytes', (b) => typeof b === 'string' || b instanceof Uint8Array],
+  contentType: ['a string', (s) => typeof s === 'string'],
+  reset: ["'headers' or 'body'", isPlace],
+  stall: ["'headers' or 'body'", isPlace],
+  truncate: ['true', (b) => b === true],
+}
+
+/** @param {Fault} fault */
+function check(fault) {
+  for (const [name, value] of Object.entries(fault)) {
+    if (!Object.hasOwn(FIELDS, name)) {
+      throw new TypeError(`Unknown in a fault: ${name} (known: ${Object.keys(FIELDS).join(', ')})`)
+    }
+    const [words, right] = FIELDS[/** @type {keyof Fault} */ (name)]
+    if (value !== undefined && !right(value)) {
+      throw new TypeError(`Invalid fault: ${name} must be ${words}`)
+    }
+  }
+  const broken = contradiction(fault)
+  if (broken) throw new TypeError(`Invalid fault: ${broken}`)
+}
+
+/** @param {Fault} fault */
+function contradiction({ status, error, retryAfter, headers, body, contentType, ...ends }) {
+  const cuts = [ends.reset, ends.stall, ends.truncate].filter((cut) => cut !== undefined)
+  const answers = [status, error, retryAfter, headers, body, contentType]
+  const empty = body === undefined ? status !== undefined && !error : body.length === 0
+  if (cuts.length > 1) return 'reset, stall and truncate exclude each other'
+  if (error && body !== undefined) return 'error and body exclude each other'
+  if (contentType !== undefined && body === undefined) return 'contentType needs a body'
+  if (cuts[0] === 'headers' && answers.some((part) => part !== undefined)) {
+    return "nothing is answered where 'headers' are reset or stalled"
+  }
+  if (cuts.length > 0 && empty) return 'an empty body cannot be cut'
+  if ((status === 204 || status === 304) && !empty) return `a ${status} has no body`
+  return undefined
+}
+
+/** @param {unknown} value */
+function isPlace(value) {
+  return value === 'headers' || value === 'body'
+}
+
+/** @param {unknown} value */
+function isRetryAfter(value) {
+  if (value instanceof Date) return !Number.isNaN(value.getTime())
+  return typeof value === 'string' || (Number.isInteger(value) && Number(value) >= 0)
+}
+
+exports.FaultQueue = FaultQueue
+exports.play = play

@@ -1,0 +1,164 @@
+// @ts-check
+
+const { randomBytes } = require('node:crypto')
+const { once } = require('node:events')
+const http = require('node:http')
+const https = require('node:https')
+const { answer } = require('./api.js')
+const { FaultQueue, play } = require('./faults.js')
+const { sign, verify } = require('./jwt.js')
+
+/**
+ * @typedef {import('./index.js').Emulator} Emulator
+ * @typedef {import('./index.js').EmulatorOptions} EmulatorOptions
+ * @typedef {import('./index.js').RecordedRequest} RecordedRequest
+ * @typedef {import('node:http').IncomingMessage} IncomingMessage
+ * @typedef {import('node:http').ServerResponse} ServerResponse
+ * @typedef {import('node:net').Socket} Socket
+ */
+
+const KNOWN_OPTIONS = ['port', 'host', 'apiKey', 'authToken', 'tls', 'tokenLifetime', 'now']
+const HOURS = 60 * 60 * 1000
+
+/** @param {EmulatorOptions} [options] @returns {Promise<Emulator>} */
+async function startEmulator(options = {}) {
+  checkOptions(options)
+  const { port = 0, host = '127.0.0.1', apiKey = 'emulator-api-key', tls } = options
+  const { tokenLifetime = 48 * HOURS, now = Date.now } = options
+  let { authToken = 'emulator-auth-token' } = options
+  const secret = randomBytes(32)
+  const faults = new FaultQueue()
+  /** @type {RecordedRequest[]} */
+  const requests = []
+  /** The open TCP sockets, by `peerOf`. @type {Map<string, Socket>} */
+  const sockets = new Map()
+  let connections = 0
+
+  const server = tls ? https.createServer(tls) : http.createServer()
+  server.keepAliveTimeout = 0 // or idle connections would be closed under the client, after 5 s
+  server.on('connection', (/** @type {Socket} */ socket) => {
+    const peer = peerOf(socket)
+    connections++
+    sockets.set(peer, socket)
+    socket.once('close', () => sockets.delete(peer))
+  })
+  server.on('request', async (req, res) => {
+    const socket = /** @type {Socket} */ (sockets.get(peerOf(req.socket)))
+    const request = await record(req, res)
+    if (!request) return
+    requests.push(request)
+    const velt = () =>
+      answer(request, { apiKey, authToken }, (claims) => sign(claims, secret, now(), tokenLifetime))
+    await play(faults.take(request) ?? {}, velt, request, res, socket)
+  })
+  server.listen(port, host)
+  await once(server, 'listening')
+  const address = /** @type {import('node:net').AddressInfo} */ (server.address())
+
+  /** @returns {Promise<void>} */
+  const close = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve()) // calls back where it was closed already, too
+      for (const socket of sockets.values()) socket.destroy()
+    })
+
+  return {
+    url: urlOf(host, address.port, tls !== undefined),
+    apiKey,
+    get authToken() {
+      return authToken
+    },
+    requests,
+    get connections() {
+      return connections
+    },
+    rotateAuthToken(next) {
+      checkCredential('authToken', next)
+      authToken = next
+    },
+    fault: (fault) => faults.add(fault),
+    reset() {
+      faults.clear()
+      requests.length = 0
+    },
+    verify: (token) => verify(token, secret, now()),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/**
+ * What was received, once it is complete; nothing if the client went away before.
+ *
+ * @param {IncomingMessage} req
+ * @param {ServerResponse} res
+ * @returns {Promise<RecordedRequest | undefined>}
+ */
+async function record(req, res) {
+  /** @type {RecordedRequest['closed']} */
+  const closed = new Promise((resolve) => {
+    res.once('close', () => resolve(res.writableFinished ? 'answered' : 'aborted'))
+  })
+  let rawBody = ''
+  try {
+    for await (const text of req.setEncoding('utf8')) rawBody += text
+  } catch {
+    return undefined
+  }
+  return {
+    method: req.method ?? '',
+    path: req.url ?? '',
+    headers: req.headers,
+    rawBody,
+    body: parsed(rawBody),
+    receivedAt: Date.now(),
+    status: undefined,
+    closed,
+  }
+}
+
+/** @param {string} text @returns {unknown} */
+function parsed(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {Socket} socket */
+function peerOf(socket) {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}
+
+/** @param {string} host @param {number} port @param {boolean} secure */
+function urlOf(host, port, secure) {
+  const loopback = host === '::1' || host.startsWith('127.')
+  if (secure) return `https://${loopback ? 'localhost' : host}:${port}` // as certificates name it
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** @param {EmulatorOptions} options */
+function checkOptions(options) {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.includes(name)) {
+      throw new TypeError(`Unknown option: ${name} (known: ${KNOWN_OPTIONS.join(', ')})`)
+    }
+  }
+  const { apiKey, authToken, tokenLifetime, now } = options
+  if (apiKey !== undefined) checkCredential('apiKey', apiKey)
+  if (authToken !== undefined) checkCredential('authToken', authToken)
+  if (tokenLifetime !== undefined && !Number.isFinite(tokenLifetime)) {
+    throw new TypeError('tokenLifetime must be milliseconds')
+  }
+  if (now !== undefined && typeof now !== 'function') throw new TypeError('now must be a function')
+}
+
+/** @param {string} name @param {unknown} value */
+function checkCredential(name, value) {
+  if (typeof value !== 'string' || value === '') {
+    throw new TypeError(`${name} must be a non-empty string`)
+  }
+}
+
+exports.startEmulator = startEmulator
