@@ -1,0 +1,48 @@
+import type { VeltCallOptions, VeltToken, VeltUser } from '../index.js'
+
+/** What a token endpoint needs of a client. */
+export interface TokenSource {
+  generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
+}
+
+export interface TokenHandlerOptions<Request> {
+  /** A `VeltAuthClient`. */
+  client: TokenSource
+  /**
+   * Says who is signed in, from your own session. It is the only source of identity: nothing else
+   * of the request is read. `null`, `undefined` and `false` mean nobody, and are answered with 401;
+   * if it throws, the answer is 500.
+   */
+  identify: (
+    request: Request,
+  ) =>
+    | VeltUser
+    | string
+    | null
+    | undefined
+    | false
+    | Promise<VeltUser | string | null | undefined | false>
+  /** The methods to answer; others get 405. Default: `['POST']`. */
+  methods?: readonly ('GET' | 'POST')[]
+  /**
+   * Told of every failure, with the detail that the browser does not get. Default: `console.error`.
+   */
+  onError?: (error: unknown, request: Request) => void
+}
+
+/** The body of every answer that is not a token. */
+export interface TokenProblem {
+  error: {
+    code:
+      | 'unauthenticated'
+      | 'method_not_allowed'
+      | 'rate_limited'
+      | 'unavailable'
+      | 'upstream_timeout'
+      | 'upstream_error'
+      | 'server_error'
+    message: string
+    /** Whether it makes sense to ask again, after `Retry-After` where that header is given. */
+    retryable: boolean
+  }
+}

@@ -1,0 +1,164 @@
+// The token endpoint, whatever the framework. Everything is decided here: status, headers, body.
+// An adapter only carries.
+
+const { VeltAuthError, mistake } = require('./errors.js')
+const { list, object, oneOf } = require('./shape.js')
+
+/**
+ * @typedef {{ status: number, headers: Record<string, string>, body: string }} Reply
+ * @typedef {'unauthenticated' | 'method_not_allowed' | 'rate_limited' | 'unavailable'
+ *   | 'upstream_timeout' | 'upstream_error' | 'server_error'} PublicCode
+ */
+
+/** What the browser is told; the reason stays on the server, with `onError`. */
+const PROBLEMS = /** @type {Record<PublicCode, [status: number, message: string]>} */ ({
+  unauthenticated: [401, 'Sign in first.'],
+  method_not_allowed: [405, 'This endpoint does not take this method.'],
+  rate_limited: [429, 'Too many token requests; try again later.'],
+  server_error: [500, 'The token endpoint is not set up correctly.'],
+  upstream_error: [502, 'A token could not be had.'],
+  unavailable: [503, 'Tokens are not available at the moment; try again later.'],
+  upstream_timeout: [504, 'A token could not be had in time; try again.'],
+})
+
+const RETRYABLE = new Set(
+  /** @type {PublicCode[]} */ (['rate_limited', 'unavailable', 'upstream_timeout']),
+)
+
+const UPSTREAM = /** @type {Record<string, PublicCode>} */ ({
+  ERR_VELT_RATE_LIMITED: 'rate_limited',
+  ERR_VELT_UNAVAILABLE: 'unavailable',
+  ERR_VELT_NETWORK: 'unavailable',
+  ERR_VELT_CLOSED: 'unavailable',
+  ERR_VELT_TIMEOUT: 'upstream_timeout',
+  ERR_VELT_UNAUTHORIZED: 'upstream_error',
+  ERR_VELT_REJECTED: 'upstream_error',
+  ERR_VELT_BAD_RESPONSE: 'upstream_error',
+})
+
+/** What a 429 or 503 asks for where Velt named no time, in seconds. */
+const DEFAULT_RETRY_AFTER = 1
+
+const CODE = 'ERR_VELT_CONFIG'
+
+const readOptions = object({
+  client: tokenSource,
+  identify: callable,
+  methods: list(oneOf('GET', 'POST')),
+  onError: callable,
+})
+
+/**
+ * @template Request
+ * @param {import('./endpoint.js').TokenHandlerOptions<Request>} options
+ * @returns {(method: string, request: Request, signal: AbortSignal) => Promise<Reply>}
+ */
+function createTokenHandler(options) {
+  const { client, identify, methods, onError } = checked(options)
+
+  return async (method, request, signal) => {
+    if (!methods.includes(/** @type {any} */ (method))) {
+      return problem('method_not_allowed', { allow: methods.join(', ') })
+    }
+    try {
+      const user = await identify(request)
+      if (user === null || user === undefined || user === false) return problem('unauthenticated')
+      return reply(200, await client.generateToken(user, { signal }))
+    } catch (error) {
+      // A visitor who left is nobody's problem, and reads no answer.
+      if (!signal.aborted) report(onError, error, request)
+      return failure(error)
+    }
+  }
+}
+
+/**
+ * @template Request
+ * @param {import('./endpoint.js').TokenHandlerOptions<Request>} options
+ */
+function checked(options) {
+  const read = readOptions(options ?? {}, 'options', CODE)
+  const { client, identify, methods = ['POST'], onError = logError } = read
+  if (client === undefined) throw mistake(CODE, 'client is missing: pass a VeltAuthClient.')
+  if (identify === undefined) {
+    throw mistake(
+      CODE,
+      'identify is missing: pass a function that says who is signed in, as in ' +
+        '(req) => req.user && { userId: req.user.id }.',
+    )
+  }
+  if (methods.length === 0) throw mistake(CODE, "options.methods must list 'POST', 'GET' or both.")
+  return { client, identify, methods, onError }
+}
+
+/** @type {import('./shape.js').Reader<import('./endpoint.js').TokenSource>} */
+function tokenSource(value, path, code) {
+  const client = /** @type {any} */ (value)
+  if (typeof client?.generateToken === 'function') return client
+  throw mistake(code, `${path} must be a VeltAuthClient.`)
+}
+
+/** @type {import('./shape.js').Reader<(...values: any[]) => any>} */
+function callable(value, path, code) {
+  if (typeof value === 'function') return /** @type {() => any} */ (value)
+  throw mistake(code, `${path} must be a function.`)
+}
+
+/** @param {unknown} error */
+function logError(error) {
+  console.error(error)
+}
+
+/**
+ * @template Request
+ * @param {(error: unknown, request: Request) => void} onError
+ * @param {unknown} error
+ * @param {Request} request
+ */
+function report(onError, error, request) {
+  try {
+    onError(error, request)
+  } catch (second) {
+    logError(second)
+  }
+}
+
+/** @param {unknown} error */
+function failure(error) {
+  if (!(error instanceof VeltAuthError)) return problem('server_error')
+  // A network error that cannot mend itself is a certificate: the visitor need not try again.
+  const hopeless = error.code === 'ERR_VELT_NETWORK' && !error.retryable
+  const code = hopeless ? 'upstream_error' : (UPSTREAM[error.code] ?? 'server_error')
+  const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
+  const waits = code === 'rate_limited' || code === 'unavailable'
+  return problem(code, waits ? { 'retry-after': String(seconds) } : {})
+}
+
+/**
+ * @param {PublicCode} code
+ * @param {Record<string, string>} [headers]
+ */
+function problem(code, headers) {
+  const [status, message] = PROBLEMS[code]
+  return reply(status, { error: { code, message, retryable: RETRYABLE.has(code) } }, headers)
+}
+
+/**
+ * @param {number} status
+ * @param {object} body
+ * @param {Record<string, string>} [headers]
+ * @returns {Reply}
+ */
+function reply(status, body, headers) {
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...headers,
+    },
+    body: JSON.stringify(body),
+  }
+}
+
+exports.createTokenHandler = createTokenHandler
