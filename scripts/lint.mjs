@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process'
 
-const CLIPPY = ['clippy', '--locked', '--all-targets']
+const DENY = ['--', '--deny', 'warnings']
 const CHECKS = [
   ['rustfmt', 'cargo', ['fmt', '--check']],
-  ['clippy', 'cargo', [...CLIPPY, '--', '--deny', 'warnings']],
-  ['clippy', 'cargo', [...CLIPPY, '--no-default-features', '--', '--deny', 'warnings']],
+  ['clippy', 'cargo', ['clippy', '--locked', ...DENY]],
+  ['clippy', 'cargo', ['clippy', '--locked', '--no-default-features', '--all-targets', ...DENY]],
   ['biome', 'npx', ['biome', 'check', '--error-on-warnings']],
   ['tsc', 'npx', ['tsc', '--project', '.']],
 ]

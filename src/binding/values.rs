@@ -144,7 +144,10 @@ fn to_milliseconds(value: Duration) -> f64 {
     to_number(value.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no time or count of ours gets to 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no time or count of ours gets to 2^53"
+)]
 fn to_number(value: u64) -> f64 {
     value as f64
 }

@@ -1,0 +1,137 @@
+// What a user does first: ask for a token. And what Velt sees of it.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { generateVeltAuthToken, VeltAuthClient } from 'velt-auth'
+import { emulate, emulateWithClient } from './support/emulator.mjs'
+
+const HOUR = 60 * 60 * 1000
+
+test('the promise resolves to the token that Velt signed for this user', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const token = await generateVeltAuthToken(
+    { userId: 'ada', organizationId: 'acme', email: 'ada@acme.example', isAdmin: true },
+    options,
+  )
+  const { userId, organizationId, email, isAdmin } = emulator.verify(token)
+  assert.deepEqual(
+    { userId, organizationId, email, isAdmin },
+    { userId: 'ada', organizationId: 'acme', email: 'ada@acme.example', isAdmin: true },
+  )
+})
+
+test('v1: the body is the one in the guide, byte for byte', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  await client.generateToken({
+    userId: 'yourUserId',
+    email: 'USER_EMAIL',
+    isAdmin: true,
+    organizationId: 'YOUR_ORGANIZATION_ID',
+  })
+  const [request] = emulator.requests
+  assert.equal(request.method, 'POST')
+  assert.equal(request.path, '/v1/auth/token/get')
+  assert.equal(request.headers['content-type'], 'application/json')
+  assert.equal(
+    request.rawBody,
+    `{"data":{"apiKey":"${emulator.apiKey}","authToken":"${emulator.authToken}",` +
+      '"userId":"yourUserId","userProperties":{"isAdmin":true,' +
+      '"organizationId":"YOUR_ORGANIZATION_ID","email":"USER_EMAIL"}}}',
+  )
+})
+
+test('v2: credentials in headers, the organization as a resource', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { apiVersion: 'v2' })
+  const document = {
+    type: 'document',
+    id: 'doc-1',
+    organizationId: 'acme',
+    accessRole: 'viewer',
+    expiresAt: 1_900_000_000,
+  }
+  const { token } = await client.generateToken({
+    userId: 'ada',
+    organizationId: 'acme',
+    name: 'Ada',
+    email: 'ada@acme.example',
+    isAdmin: false,
+    permissions: { resources: [document] },
+  })
+  const resources = [{ type: 'organization', id: 'acme' }, document]
+  const [request] = emulator.requests
+  assert.equal(request.path, '/v2/auth/generate_token')
+  assert.equal(request.headers['x-velt-api-key'], emulator.apiKey)
+  assert.equal(request.headers['x-velt-auth-token'], emulator.authToken)
+  assert.deepEqual(request.body, {
+    data: {
+      userId: 'ada',
+      userProperties: { name: 'Ada', email: 'ada@acme.example', isAdmin: false },
+      permissions: { resources },
+    },
+  })
+  assert.ok(!request.rawBody.includes(emulator.authToken))
+  assert.deepEqual(emulator.verify(token).permissions, { resources })
+})
+
+test('null claims are absent claims, and text arrives as it is', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const userId = 'Zoë "😀" \\ \u0000\u2028'
+  const { token } = await client.generateToken({ userId, email: null, organizationId: undefined })
+  assert.deepEqual(Object.keys(emulator.requests[0].body.data), ['apiKey', 'authToken', 'userId'])
+  assert.equal(emulator.verify(token).userId, userId)
+})
+
+test('expiresAt is the exp of the token, in milliseconds', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const { token, expiresAt } = await client.generateToken('ada')
+  assert.equal(expiresAt, emulator.verify(token).exp * 1000)
+
+  const opaque = { result: { status: 'success', data: { token: 'opaque' } } }
+  emulator.fault({ status: 200, body: JSON.stringify(opaque) })
+  const before = Date.now()
+  const second = await client.generateToken('ada')
+  assert.equal(second.token, 'opaque')
+  assert.ok(second.expiresAt >= before + 48 * HOUR && second.expiresAt <= Date.now() + 48 * HOUR)
+})
+
+test('every call asks Velt anew; calls with the same options share a connection pool', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const first = await generateVeltAuthToken('ada', options)
+  const second = await generateVeltAuthToken('ada', { ...options })
+  assert.notEqual(first, second)
+  assert.equal(emulator.requests.length, 2)
+  assert.equal(emulator.connections, 1)
+
+  await generateVeltAuthToken('ada', { ...options, timeout: 4000 })
+  assert.equal(emulator.connections, 2, 'other options, other client')
+})
+
+test('credentials and address come from the environment', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const names = { VELT_API_KEY: 'apiKey', VELT_AUTH_TOKEN: 'authToken', VELT_BASE_URL: 'baseUrl' }
+  for (const [name, option] of Object.entries(names)) process.env[name] = options[option]
+  t.after(() => {
+    for (const name of Object.keys(names)) delete process.env[name]
+  })
+
+  assert.equal(emulator.verify(await generateVeltAuthToken('ada')).userId, 'ada')
+  const { token } = await new VeltAuthClient().generateToken('bob')
+  assert.equal(emulator.verify(token).userId, 'bob')
+
+  process.env.VELT_AUTH_TOKEN = 'rotated'
+  emulator.rotateAuthToken('rotated')
+  assert.equal(emulator.verify(await generateVeltAuthToken('ada')).userId, 'ada')
+})
+
+test('stats count requests, tokens and failures by code', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  emulator.fault({ status: 503 })
+  await client.generateToken('ada')
+  emulator.fault({ error: { status: 'NOT_FOUND' } })
+  await assert.rejects(client.generateToken('ada'))
+  assert.deepEqual(client.stats(), {
+    upstreamRequests: 3,
+    tokens: 1,
+    failures: { ERR_VELT_REJECTED: 1 },
+  })
+})

@@ -1,0 +1,28 @@
+// The package as its users load it, and the examples as they start them.
+
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { test } from 'node:test'
+import { generateVeltAuthToken, VeltAuthClient, VeltAuthError } from 'velt-auth'
+import { runNode } from './support/processes.mjs'
+
+const require = createRequire(import.meta.url)
+
+test('import and require give the same names and the same objects', () => {
+  assert.deepEqual(
+    { ...require('velt-auth') },
+    { generateVeltAuthToken, VeltAuthClient, VeltAuthError },
+  )
+})
+
+test('every entry point of package.json can be loaded', () => {
+  const { exports: entries } = require('velt-auth/package.json')
+  for (const entry of Object.keys(entries)) require(`velt-auth${entry.slice(1)}`)
+})
+
+test('the demo brings a token to a visitor who is signed in, and to no other', async () => {
+  const printed = await runNode("await import('./examples/express/demo.mjs')")
+  assert.match(printed, /Not signed in: 401/)
+  assert.match(printed, /Signed in as ada: 200/)
+  assert.match(printed, /userId: 'ada'/)
+})

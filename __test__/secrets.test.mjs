@@ -1,0 +1,86 @@
+// No secret in anything that ends up in a log.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { VeltAuthClient } from 'velt-auth'
+import { emulate } from './support/emulator.mjs'
+
+const API_KEY = 'api-key-5f1c'
+const AUTH_TOKEN = 'auth-token-9a7e'
+const PROXY_PASSWORD = 'proxy-password-31d0'
+
+/** Everything that a logger could make of a value. */
+function everyPrint(value) {
+  const everything = { depth: Infinity, showHidden: true, getters: true }
+  const texts = [inspect(value, everything), String(value), JSON.stringify(value) ?? '']
+  for (let error = value; error instanceof Error; error = error.cause) {
+    texts.push(error.stack, error.message, JSON.stringify({ ...error }))
+  }
+  return texts.join('\n')
+}
+
+function assertNoSecret(value, ...more) {
+  const printed = everyPrint(value)
+  for (const secret of [API_KEY, AUTH_TOKEN, PROXY_PASSWORD, ...more]) {
+    assert.ok(!printed.includes(secret), `${secret} in ${printed}`)
+  }
+}
+
+test('clients', () => {
+  const proxy = `http://user:${PROXY_PASSWORD}@127.0.0.1:1`
+  const client = new VeltAuthClient({ apiKey: API_KEY, authToken: AUTH_TOKEN, proxy })
+  assertNoSecret(client)
+  assertNoSecret(client.stats())
+  assert.match(inspect(client), /VeltAuthClient/)
+})
+
+test('errors of every kind, even when Velt quotes our credentials', async (t) => {
+  const { emulator, options } = await emulate(t, { apiKey: API_KEY, authToken: AUTH_TOKEN })
+  const token = 'eyJ-a-token-of-somebody'
+  const quote = `The auth token ${AUTH_TOKEN} of key ${API_KEY} is unknown.`
+  const faults = [
+    ...['INVALID_ARGUMENT', 'PERMISSION_DENIED', 'INTERNAL', 'RESOURCE_EXHAUSTED'].map(
+      (status) => ({
+        error: { status, message: quote, details: [{ quote }] },
+      }),
+    ),
+    { status: 400, body: JSON.stringify({ error: { message: '', status: AUTH_TOKEN } }) },
+    { status: 502, body: `<html>${quote}${token}</html>` },
+    { status: 200, body: `{"result":{"data":{"token":{"value":"${token}"}}}}` },
+    { status: 200, body: `${quote}${token}` },
+    { status: 302, headers: { location: `https://example.com/?token=${AUTH_TOKEN}` } },
+    { reset: 'headers' },
+    { truncate: true },
+    { stall: 'headers' },
+  ]
+  for (const apiVersion of ['v1', 'v2']) {
+    const client = new VeltAuthClient({ ...options, apiVersion, maxAttempts: 1, timeout: 200 })
+    for (const fault of faults) {
+      emulator.fault(fault)
+      const error = await client.generateToken('ada').catch((reason) => reason)
+      assert.ok(error instanceof Error)
+      assertNoSecret(error, token)
+    }
+  }
+})
+
+test('errors about wrong options do not repeat their values', () => {
+  for (const options of [
+    { apiKey: `${API_KEY}\n`, authToken: AUTH_TOKEN },
+    { apiKey: API_KEY, authToken: `${AUTH_TOKEN} ` },
+    { apiKey: API_KEY, authToken: [AUTH_TOKEN] },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, baseUrl: `https://x:${AUTH_TOKEN}@api.velt.dev` },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, proxy: `socks5://x:${PROXY_PASSWORD}@127.0.0.1` },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, ca: AUTH_TOKEN },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, apiVersion: AUTH_TOKEN },
+  ]) {
+    assert.throws(
+      () => new VeltAuthClient(options),
+      (error) => {
+        assertNoSecret(error)
+        return true
+      },
+    )
+  }
+})

@@ -1,0 +1,45 @@
+// index.d.ts is written by hand, the addon's types are generated from the Rust. Neither may say
+// what the other does not: each line below fails to compile when they part.
+
+import type * as velt from 'velt-auth'
+import type * as addon from '../../lib/addon.js'
+import type * as client from '../../lib/client.js'
+import type * as errors from '../../lib/errors.js'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Flat<T> = { [K in keyof T]: T[K] }
+/** What is left of a public type when `null` for «absent» is taken out, as `lib/shape.js` does. */
+type Read<T> = T extends readonly (infer Item)[]
+  ? Read<Item>[]
+  : T extends object
+    ? Flat<{ [K in keyof T]: Read<Exclude<T[K], null>> }>
+    : T
+
+const agree = <_Yes extends true>() => {}
+
+agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
+agree<Equal<Read<velt.VeltUser>, Read<addon.User>>>()
+agree<Equal<velt.VeltToken, addon.Token>>()
+agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
+
+// `ca` is joined to one text on its way; the addon's other three come from the environment.
+type Given = Omit<Read<velt.VeltAuthClientOptions>, 'ca'>
+type Taken = Omit<addon.ClientOptions, 'ca' | 'noProxy' | 'extraCa'>
+agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()
+
+// An error carries all that a failure says; `message` and `cause` are those of every Error.
+type Carried = Omit<velt.VeltAuthError, keyof Error>
+type Failed = Omit<addon.Failure, keyof Error>
+agree<Equal<Flat<Carried>, Flat<Readonly<Failed>>>>()
+
+// The JavaScript is what index.d.ts says it is.
+declare const anyUser: velt.VeltUser
+agree<Equal<keyof velt.VeltAuthClient, keyof client.VeltAuthClient>>()
+const made: velt.VeltAuthClient = new (null as unknown as typeof client.VeltAuthClient)({})
+const token: Promise<velt.VeltToken> = made.generateToken(anyUser)
+const generate: typeof velt.generateVeltAuthToken =
+  null as unknown as typeof client.generateVeltAuthToken
+const error: Omit<velt.VeltAuthError, 'cause' | 'name'> = null as unknown as errors.VeltAuthError
+
+export { error, generate, token }
