@@ -122,6 +122,28 @@ export interface VeltAuthClientOptions {
    * Default: the built-in roots, and those in the file that `NODE_EXTRA_CA_CERTS` names.
    */
   ca?: string | Buffer | readonly (string | Buffer)[] | null
+  /** What `getToken` keeps, and where. Default: 10,000 tokens in this process. */
+  cache?: VeltCacheOptions | null
+}
+
+/** See docs/caching.md. */
+export interface VeltCacheOptions {
+  /**
+   * How many tokens this process keeps, about 1 kB each; the least recently used goes first.
+   * Default: 10000.
+   */
+  maxEntries?: number | null
+  /**
+   * Where servers share their tokens, encrypted: the URL of a Redis or Valkey server
+   * (`rediss://user:password@host:6379/0`), or a list of URLs for the nodes of a cluster. `ca`
+   * applies to it too. While it cannot be reached, Velt is asked. Default: nowhere.
+   */
+  redis?: string | readonly string[] | null
+  /**
+   * The URLs of Sentinels. The host in `redis` is then the name of the master, as in
+   * `redis://:password@mymaster`.
+   */
+  sentinels?: string | readonly string[] | null
 }
 
 /** What one call may be told. */
@@ -130,6 +152,15 @@ export interface VeltCallOptions {
   signal?: AbortSignal | null
   /** Replaces the client's `deadline` for this call, in milliseconds. */
   deadline?: number | null
+}
+
+/** What one call of `getToken` may be told. */
+export interface VeltGetOptions extends VeltCallOptions {
+  /**
+   * How long the token must still be good for, in milliseconds. When Velt cannot be asked, any
+   * token that has not expired is given. Default: 3600000 (an hour).
+   */
+  minValidity?: number | null
 }
 
 /** A token for `client.identify(user, { authToken: token })` in the browser. */
@@ -144,27 +175,58 @@ export interface VeltToken {
 
 /** Counts since the client was made. */
 export interface VeltAuthStats {
+  /** `getToken` calls answered from this process's cache, without waiting for anything. */
+  hits: number
+  /** `getToken` calls that began a question, to the shared cache or to Velt. */
+  misses: number
+  /** `getToken` calls that waited for a question somebody else had begun. */
+  joins: number
+  /** `getToken` calls given less than `minValidity`, since Velt could not be asked. */
+  staleServed: number
+  /** Renewals begun in the background. */
+  refreshes: number
+  /** Questions answered by the shared cache. */
+  sharedHits: number
   /** Requests sent to Velt, retries included. */
   upstreamRequests: number
-  /** Calls that ended with a token. */
-  tokens: number
+  /** Tokens kept in this process now. */
+  entries: number
   /** Calls that failed in the core, by code; codes that did not happen have no entry. */
   failures: { [code in VeltAuthErrorCode]?: number }
 }
 
-/** One configuration and one pool of connections. Make one, and share it. */
+/** One configuration, one pool of connections, one cache. Make one, and share it. */
 export class VeltAuthClient {
   /** @throws {VeltAuthError} `ERR_VELT_CONFIG`, naming the option and what to write instead. */
   constructor(options?: VeltAuthClientOptions)
 
   /**
-   * Asks Velt for a new token. Failures that can mend themselves are tried again, within
-   * `deadline`.
+   * A token from the cache while it is good for `minValidity`, else a new one. Velt is asked once
+   * for all who wait, renewed tokens are fetched in the background, and in an outage of Velt the old
+   * ones are given until they expire. A failure is never kept.
+   *
+   * @param user a {@link VeltUser}, or just the user id
+   * @throws {VeltAuthError} Never resolves to anything but a token.
+   */
+  getToken(user: VeltUser | string, options?: VeltGetOptions): Promise<VeltToken>
+
+  /**
+   * Asks Velt for a new token, whatever the cache holds, and keeps it there. Failures that can mend
+   * themselves are tried again, within `deadline`.
    *
    * @param user a {@link VeltUser}, or just the user id
    * @throws {VeltAuthError} Never resolves to anything but a token.
    */
   generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
+
+  /**
+   * Forgets all tokens of a user, whatever their claims, here and on every server that shares the
+   * cache (within a second). Browsers keep the tokens that they have.
+   *
+   * @throws {VeltAuthError} `ERR_VELT_NETWORK` when the shared cache could not be told; this process
+   * has forgotten them all the same.
+   */
+  invalidate(user: { userId: string }): Promise<void>
 
   /** What this client has done so far. */
   stats(): VeltAuthStats

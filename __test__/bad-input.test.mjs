@@ -17,7 +17,7 @@ const OPTIONS = [
   [{ ...CREDENTIALS, authToken: 7 }, /options\.authToken must be a string, not number; use String/],
   [{ ...CREDENTIALS, timeOut: 5 }, /options cannot have 'timeOut': its fields are .*timeout/],
   [{ ...CREDENTIALS, timeout: '5s' }, /options\.timeout must be a whole number of milliseconds/],
-  [{ ...CREDENTIALS, timeout: 0 }, /options\.timeout .* above 0, not 0/],
+  [{ ...CREDENTIALS, timeout: 0 }, /options\.timeout .* 1 or more, not 0/],
   [{ ...CREDENTIALS, timeout: Number.NaN }, /options\.timeout .* not NaN/],
   [{ ...CREDENTIALS, deadline: -1 }, /options\.deadline .* not -1/],
   [{ ...CREDENTIALS, deadline: Infinity }, /options\.deadline .* not Infinity/],

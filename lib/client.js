@@ -4,9 +4,10 @@ const {
   clientOptions,
   extraCertificates,
   readCallOptions,
+  readGetOptions,
   refusePublicSecret,
 } = require('./options.js')
-const { toUser } = require('./user.js')
+const { toUser, toUserId } = require('./user.js')
 
 /** @typedef {import('./addon.js').Token} Token */
 /** @typedef {import('../index.js').VeltCallOptions} CallOptions */
@@ -31,9 +32,30 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async generateToken(user, options = {}) {
-    const { signal, deadline } = readCallOptions(options, 'options', 'ERR_VELT_CONFIG')
+    const { signal, ...rest } = readCallOptions(options, 'options', 'ERR_VELT_CONFIG')
     const asked = toUser(user)
-    return await settle(signal, (cancel) => this.#native.generateToken(asked, deadline, cancel))
+    return await settle(signal, (cancel) => this.#native.generateToken(asked, rest, cancel))
+  }
+
+  /**
+   * @param {unknown} user
+   * @param {import('../index.js').VeltGetOptions} [options]
+   * @returns {Promise<Token>}
+   */
+  async getToken(user, options = {}) {
+    const { signal, ...rest } = readGetOptions(options, 'options', 'ERR_VELT_CONFIG')
+    const asked = toUser(user)
+    signal?.throwIfAborted()
+    return (
+      this.#native.lookUp(asked, rest.minValidity) ??
+      (await settle(signal, (cancel) => this.#native.getToken(asked, rest, cancel)))
+    )
+  }
+
+  /** @param {{ userId: string }} user */
+  async invalidate(user) {
+    const failure = await this.#native.invalidate(toUserId(user))
+    if (failure) throw new VeltAuthError(failure)
   }
 
   stats() {

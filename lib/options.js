@@ -20,12 +20,14 @@ const readOptions = object({
   maxAttempts: whole('attempts'),
   proxy: text,
   ca: certificates,
+  cache: object({ maxEntries: whole('entries'), redis: urls, sentinels: urls }),
 })
 
-const readCallOptions = object({
-  signal: abortSignal,
-  deadline: whole('milliseconds'),
-})
+const CALL_OPTIONS = { signal: abortSignal, deadline: whole('milliseconds') }
+
+const readCallOptions = object(CALL_OPTIONS)
+
+const readGetOptions = object({ ...CALL_OPTIONS, minValidity: whole('milliseconds', 0) })
 
 /**
  * A client's options as the core takes them, completed from the environment. Always in the same
@@ -104,6 +106,11 @@ function certificates(value, path, code) {
     .join('\n')
 }
 
+/** @type {import('./shape.js').Reader<string[]>} one or many */
+function urls(value, path, code) {
+  return [value].flat().map((url) => text(url, path, code))
+}
+
 /** @type {import('./shape.js').Reader<AbortSignal>} by its looks: it may be of another realm */
 function abortSignal(value, path, code) {
   const signal = /** @type {AbortSignal} */ (value)
@@ -116,4 +123,5 @@ function abortSignal(value, path, code) {
 exports.clientOptions = clientOptions
 exports.extraCertificates = extraCertificates
 exports.readCallOptions = readCallOptions
+exports.readGetOptions = readGetOptions
 exports.refusePublicSecret = refusePublicSecret

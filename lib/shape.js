@@ -81,16 +81,20 @@ function flag(value, path, code) {
 }
 
 /**
- * A whole number above 0, small enough for every timer.
+ * A whole number, small enough for every timer.
  *
  * @param {string} unit
+ * @param {0 | 1} [least]
  * @returns {Reader<number>}
  */
-function whole(unit) {
+function whole(unit, least = 1) {
   return (value, path, code) => {
-    if (!Number.isInteger(value) || Number(value) < 1 || Number(value) > 2 ** 31 - 1) {
+    if (!Number.isInteger(value) || Number(value) < least || Number(value) > 2 ** 31 - 1) {
       const given = typeof value === 'number' ? value : kind(value)
-      throw mistake(code, `${path} must be a whole number of ${unit} above 0, not ${given}.`)
+      throw mistake(
+        code,
+        `${path} must be a whole number of ${unit}, ${least} or more, not ${given}.`,
+      )
     }
     return Number(value)
   }

@@ -1,5 +1,7 @@
 const { flag, integer, list, object, oneOf, text } = require('./shape.js')
 
+const CODE = 'ERR_VELT_INVALID_USER'
+
 const readResource = object(
   {
     type: oneOf('organization', 'folder', 'document'),
@@ -30,9 +32,15 @@ const readUser = object(
  */
 function toUser(user) {
   const object = typeof user === 'string' ? { userId: user } : user
-  return /** @type {import('./addon.js').User} */ (
-    readUser(object, 'user', 'ERR_VELT_INVALID_USER')
-  )
+  return /** @type {import('./addon.js').User} */ (readUser(object, 'user', CODE))
+}
+
+const readUserId = object({ userId: text }, ['userId'])
+
+/** @param {unknown} user `{ userId }` */
+function toUserId(user) {
+  return /** @type {{ userId: string }} */ (readUserId(user, 'user', CODE)).userId
 }
 
 exports.toUser = toUser
+exports.toUserId = toUserId

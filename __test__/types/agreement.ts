@@ -23,9 +23,12 @@ agree<Equal<Read<velt.VeltUser>, Read<addon.User>>>()
 agree<Equal<velt.VeltToken, addon.Token>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
-// `ca` is joined to one text on its way; the addon's other three come from the environment.
-type Given = Omit<Read<velt.VeltAuthClientOptions>, 'ca'>
-type Taken = Omit<addon.ClientOptions, 'ca' | 'noProxy' | 'extraCa'>
+// `ca` is joined to one text on its way, one URL becomes a list; the addon's other two options come
+// from the environment.
+type Given = Omit<Read<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
+type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'noProxy' | 'extraCa'>
+agree<Equal<keyof velt.VeltCacheOptions, keyof addon.CacheOptions>>()
+agree<Equal<keyof velt.VeltGetOptions, keyof addon.CallOptions | 'signal'>>()
 agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()
 
 // An error carries all that a failure says; `message` and `cause` are those of every Error.

@@ -20,6 +20,22 @@ pub struct ClientOptions {
     pub no_proxy: Option<String>,
     pub ca: Option<String>,
     pub extra_ca: Option<String>,
+    pub cache: Option<CacheOptions>,
+}
+
+/// The core's [`core::Options::max_entries`] and [`core::Options::shared_cache`].
+#[napi(object, object_to_js = false)]
+pub struct CacheOptions {
+    pub max_entries: Option<u32>,
+    pub redis: Option<Vec<String>>,
+    pub sentinels: Option<Vec<String>>,
+}
+
+/// The core's [`core::client::CallOptions`]; milliseconds.
+#[napi(object, object_to_js = false)]
+pub struct CallOptions {
+    pub deadline: Option<u32>,
+    pub min_validity: Option<u32>,
 }
 
 /// The core's [`core::ApiVersion`].
@@ -123,8 +139,14 @@ pub enum Code {
 /// The core's [`core::stats::Stats`]; only codes that happened have an entry.
 #[napi(object, object_from_js = false)]
 pub struct Stats {
+    pub hits: f64,
+    pub misses: f64,
+    pub joins: f64,
+    pub stale_served: f64,
+    pub refreshes: f64,
+    pub shared_hits: f64,
     pub upstream_requests: f64,
-    pub tokens: f64,
+    pub entries: f64,
     pub failures: Vec<FailureCount>,
 }
 
@@ -135,7 +157,7 @@ pub struct FailureCount {
     pub count: f64,
 }
 
-fn from_milliseconds(value: u32) -> Duration {
+pub fn from_milliseconds(value: u32) -> Duration {
     Duration::from_millis(value.into())
 }
 
@@ -169,6 +191,34 @@ impl From<ClientOptions> for core::Options {
             }),
             ca: options.ca,
             extra_ca: options.extra_ca,
+            max_entries: options
+                .cache
+                .as_ref()
+                .and_then(|cache| cache.max_entries)
+                .map(to_size),
+            shared_cache: options.cache.and_then(shared_cache),
+        }
+    }
+}
+
+fn to_size(value: u32) -> usize {
+    value.try_into().unwrap_or(usize::MAX)
+}
+
+fn shared_cache(options: CacheOptions) -> Option<core::shared::Address> {
+    let secret = |urls: Option<Vec<String>>| urls.into_iter().flatten().map(Into::into).collect();
+    let address = core::shared::Address {
+        urls: secret(options.redis),
+        sentinels: secret(options.sentinels),
+    };
+    (!address.urls.is_empty() || !address.sentinels.is_empty()).then_some(address)
+}
+
+impl From<CallOptions> for core::client::CallOptions {
+    fn from(options: CallOptions) -> Self {
+        Self {
+            deadline: options.deadline.map(from_milliseconds),
+            min_validity: options.min_validity.map(from_milliseconds),
         }
     }
 }
@@ -260,15 +310,22 @@ impl From<core::Code> for Code {
     }
 }
 
-impl From<&core::stats::Stats> for Stats {
-    fn from(stats: &core::stats::Stats) -> Self {
+impl From<&core::Client> for Stats {
+    fn from(client: &core::Client) -> Self {
+        let stats = client.stats();
         let failures = core::Code::ALL.into_iter().map(|code| FailureCount {
             code: code.into(),
             count: to_number(stats.failures(code)),
         });
         Self {
-            upstream_requests: to_number(stats.upstream_requests()),
-            tokens: to_number(stats.tokens()),
+            hits: to_number(stats.hits.get()),
+            misses: to_number(stats.misses.get()),
+            joins: to_number(stats.joins.get()),
+            stale_served: to_number(stats.stale_served.get()),
+            refreshes: to_number(stats.refreshes.get()),
+            shared_hits: to_number(stats.shared_hits.get()),
+            upstream_requests: to_number(stats.upstream_requests.get()),
+            entries: to_number(client.entries() as u64),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }
     }

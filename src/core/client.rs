@@ -1,80 +1,272 @@
-//! A token for a user.
+//! A token for a user: from the cache, from another server's, or from Velt.
 
-use std::time::{Duration, SystemTime};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
-use super::config::{Config, Options};
-use super::error::Error;
-use super::retry::{self, Budget, Limits};
+use super::cache::{Cache, DEFAULT_MIN_VALIDITY, Lookup};
+use super::circuit::{Circuit, Pass};
+use super::clock::Clock;
+use super::config::{ApiVersion, Config, Options};
+use super::error::{Code, Error};
+use super::fetch::Wanted;
+use super::flight::{Flights, Joined};
+use super::shared::Shared;
 use super::stats::Stats;
 use super::token::Token;
-use super::transport::Transport;
 use super::user::User;
+use super::velt::Velt;
 
-/// One configuration and one pool of connections. `Debug` shows no secret.
+/// Where tokens come from.
+pub trait Source: Send + Sync + 'static {
+    /// Asks for a token, within `deadline`.
+    fn ask(
+        &self,
+        user: &User,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<Token, Error>> + Send;
+}
+
+/// One configuration, one pool of connections, one cache. `Debug` shows no secret.
 #[derive(Debug)]
-pub struct Client {
-    config: Config,
-    transport: Transport,
-    budget: Budget,
-    stats: Stats,
-    closed: CancellationToken,
+pub struct Client<S: Source = Velt> {
+    pub(super) source: S,
+    pub(super) api_version: ApiVersion,
+    pub(super) deadline: Duration,
+    pub(super) clock: Clock,
+    pub(super) flights: Flights,
+    pub(super) circuit: Circuit,
+    pub(super) shared: Option<Arc<Shared>>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) closed: CancellationToken,
+    cache: Mutex<Cache>,
+}
+
+/// A token that was here already.
+#[derive(Debug)]
+pub struct Hit {
+    /// What to serve.
+    pub token: Token,
+    /// Call [`Client::refresh`]: it is time.
+    pub is_due: bool,
+}
+
+/// What one call may be told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallOptions {
+    /// Defaults to the client's.
+    pub deadline: Option<Duration>,
+    /// Defaults to [`DEFAULT_MIN_VALIDITY`].
+    pub min_validity: Option<Duration>,
 }
 
 impl Client {
     /// Checks `options`; nothing is sent yet.
     ///
     /// # Errors
-    /// [`Code::Config`](super::Code::Config), naming the option and what to write instead.
+    /// [`Code::Config`], naming the option and what to write instead.
     pub fn new(options: Options) -> Result<Self, Error> {
         let config = Config::new(options)?;
-        let transport = Transport::new(&config, api::endpoint(&config)?, api::headers(&config)?)?;
+        let shared = match &config.shared_cache {
+            Some(address) => Some(Shared::new(
+                address,
+                &config,
+                api::endpoint(&config)?.as_str(),
+            )?),
+            None => None,
+        };
+        let stats = Arc::new(Stats::default());
         Ok(Self {
-            config,
-            transport,
-            budget: Budget::default(),
-            stats: Stats::default(),
+            api_version: config.api_version,
+            deadline: config.deadline,
+            clock: Clock::default(),
+            cache: Mutex::new(Cache::new(config.max_entries)),
+            flights: Flights::default(),
+            circuit: Circuit::default(),
+            shared: shared.map(Arc::new),
+            source: Velt::new(config, Arc::clone(&stats))?,
+            stats,
             closed: CancellationToken::new(),
         })
     }
+}
 
-    /// Asks Velt for a token for `user`. `deadline` replaces the client's own for this call.
+#[cfg(test)]
+impl<S: Source> Client<S> {
+    pub(super) fn assembled(source: S, clock: Clock, cache: Cache) -> Self {
+        Self {
+            source,
+            api_version: ApiVersion::V2,
+            deadline: super::config::DEFAULT_DEADLINE,
+            clock,
+            cache: Mutex::new(cache),
+            flights: Flights::default(),
+            circuit: Circuit::default(),
+            shared: None,
+            stats: Arc::default(),
+            closed: CancellationToken::new(),
+        }
+    }
+}
+
+impl<S: Source> Client<S> {
+    /// Asks Velt for a token for `user`, whatever the caches hold, and keeps the answer there.
     ///
     /// Dropping the future cancels the request.
     ///
     /// # Errors
-    /// See [`Code`](super::Code): a user that Velt cannot take, Velt's refusal, a failure on the
-    /// way, the deadline, or the client's end.
-    pub async fn generate_token(
-        &self,
-        user: &User,
-        deadline: Option<Duration>,
-    ) -> Result<Token, Error> {
-        let outcome = tokio::select! {
-            biased;
-            () = self.closed.cancelled() => Err(Error::closed()),
-            outcome = self.ask(user, deadline) => outcome,
-        };
+    /// See [`Code`]: a user that Velt cannot take, Velt's refusal, a failure on the way, the
+    /// deadline, or the client's end.
+    pub async fn generate_token(&self, user: User, options: CallOptions) -> Result<Token, Error> {
+        let outcome = self.until_closed(self.generate(user, options)).await;
         self.stats.call_ended(&outcome);
         outcome
     }
 
-    async fn ask(&self, user: &User, deadline: Option<Duration>) -> Result<Token, Error> {
-        user.check(self.config.api_version)?;
-        let body = api::body(&self.config, user);
-        let limits = Limits {
-            timeout: self.config.timeout,
-            deadline: deadline.unwrap_or(self.config.deadline),
-            max_attempts: self.config.max_attempts,
+    async fn generate(&self, user: User, options: CallOptions) -> Result<Token, Error> {
+        let user = Arc::new(user.checked(self.api_version)?);
+        let ends = Instant::now() + options.deadline.unwrap_or(self.deadline);
+        let ticket = self.cache().ticket();
+        // The generation must be known before Velt is asked, or an invalidation could be missed.
+        let slot = match &self.shared {
+            Some(shared) => match timeout_at(ends, shared.look_up(&user)).await {
+                Ok(Ok((_, slot))) => Some(slot),
+                _ => None,
+            },
+            None => None,
         };
-        retry::run(limits, &self.budget, async || {
-            self.stats.request_sent();
-            let answer = self.transport.post(body.clone()).await?;
-            api::read(&answer, SystemTime::now(), &self.config)
+        self.ask(&user, ends, Pass::UNASKED, ticket, slot).await
+    }
+
+    /// A token for `user` from this process's cache, without waiting; `None` where
+    /// [`Client::get_token`] has to be called, which also says what is wrong with a user. The user
+    /// that comes back is for [`Client::refresh`].
+    pub fn look_up(&self, user: User, min_validity: Option<Duration>) -> Option<(User, Hit)> {
+        if self.closed.is_cancelled() {
+            return None;
+        }
+        let user = user.checked(self.api_version).ok()?;
+        let hit = self.hit(&user, min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))?;
+        Some((user, hit))
+    }
+
+    fn hit(&self, user: &User, min_validity: Duration) -> Option<Hit> {
+        let lookup = self.cache().look_up(user, min_validity, self.clock.now());
+        let (token, is_due) = match lookup {
+            Lookup::Fresh(token) => (token, false),
+            Lookup::Due(token) => (token, true),
+            Lookup::Stale(token) => {
+                self.stats.stale_served.add();
+                (token, false)
+            }
+            Lookup::Miss => return None,
+        };
+        self.stats.hits.add();
+        Some(Hit { token, is_due })
+    }
+
+    /// A token for `user` that is good for a while: from the cache, or asked for once, however many
+    /// callers want it. When Velt cannot be asked, whatever has not expired is better than nothing.
+    ///
+    /// Dropping the future harms nobody else who waits. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Client::generate_token`].
+    pub async fn get_token(
+        self: &Arc<Self>,
+        user: User,
+        options: CallOptions,
+    ) -> Result<Token, Error> {
+        let outcome = self.until_closed(self.get(user, options)).await;
+        self.stats.call_ended(&outcome);
+        outcome
+    }
+
+    async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
+        let user = Arc::new(user.checked(self.api_version)?);
+        let deadline = options.deadline.unwrap_or(self.deadline);
+        let min_validity = options.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY);
+        let answer = timeout_at(Instant::now() + deadline, self.wait(&user, min_validity)).await;
+        match answer.unwrap_or_else(|_| Err(timed_out(deadline))) {
+            Err(error) if error.is_outage() => {
+                let last_resort = self.cache().last_resort(&user, self.clock.now());
+                if last_resort.is_some() {
+                    self.stats.stale_served.add();
+                }
+                last_resort.ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        user: &Arc<User>,
+        min_validity: Duration,
+    ) -> Result<Token, Error> {
+        loop {
+            // Looked up where no flight can end meanwhile: what just ended left its answer there.
+            let joined = self.flights.join(user, || self.hit(user, min_validity));
+            let (flight, is_own) = match joined {
+                Joined::Spared(hit) => {
+                    if hit.is_due {
+                        self.refresh(user, &hit.token);
+                    }
+                    return Ok(hit.token);
+                }
+                Joined::Underway(flight) => {
+                    self.stats.joins.add();
+                    (flight, false)
+                }
+                Joined::Begun(flight, landing) => {
+                    self.stats.misses.add();
+                    self.begin(landing, user, Wanted::GoodFor(min_validity));
+                    (flight, true)
+                }
+            };
+            let token = flight.landed().await?;
+            // Who asked may have wanted less.
+            if is_own || token.is_good_for(min_validity, self.clock.now()) {
+                return Ok(token);
+            }
+        }
+    }
+
+    /// Renews a token in the background, unless somebody asks for it already. Must be called inside
+    /// a tokio runtime.
+    pub fn refresh(self: &Arc<Self>, user: &Arc<User>, current: &Token) {
+        if let Joined::Begun(_, landing) = self.flights.join(user, || None::<Hit>) {
+            self.stats.refreshes.add();
+            self.begin(landing, user, Wanted::NewerThan(current.expires_at()));
+        }
+    }
+
+    /// Forgets all tokens of `user_id`, here and on every server that shares the cache.
+    ///
+    /// # Errors
+    /// [`Code::Network`] when the shared cache cannot be told; this process has forgotten them.
+    pub async fn invalidate(&self, user_id: &str) -> Result<(), Error> {
+        self.invalidate_here(user_id);
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
+        shared.invalidate(user_id).await.map_err(|_| {
+            Error::transient(
+                Code::Network,
+                "The shared cache could not be told of the invalidation, so other servers may \
+                 still serve tokens of this user; call invalidate again.",
+            )
         })
-        .await
+    }
+
+    /// Forgets all tokens of `user_id` in this process.
+    pub(super) fn invalidate_here(&self, user_id: &str) {
+        self.flights.abandon(user_id);
+        self.cache().invalidate(user_id);
     }
 
     /// What this client has done so far.
@@ -82,34 +274,43 @@ impl Client {
         &self.stats
     }
 
-    /// Ends every call in flight and to come with [`Code::Closed`](super::Code::Closed).
+    /// How many tokens are cached in this process.
+    pub fn entries(&self) -> usize {
+        self.cache().len()
+    }
+
+    /// Ends every call in flight and to come with [`Code::Closed`].
     pub fn close(&self) {
         self.closed.cancel();
     }
+
+    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn until_closed<T>(
+        &self,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.closed
+            .run_until_cancelled(call)
+            .await
+            .unwrap_or_else(|| Err(Error::closed()))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::config::{ApiVersion, Proxy};
-
-    #[test]
-    fn debug_shows_no_secret() {
-        for api_version in [ApiVersion::V1, ApiVersion::V2] {
-            let options = Options {
-                api_key: "secret-key".into(),
-                auth_token: "secret-token".into(),
-                api_version,
-                proxy: Some(Proxy {
-                    url: "http://user:secret-password@127.0.0.1:1".into(),
-                    bypass: None,
-                }),
-                ..Options::default()
-            };
-            let text = format!("{options:?} {:?}", Client::new(options.clone()).unwrap());
-            assert!(!text.contains("secret"), "{text}");
-            // Neither in the form that the proxy is sent it: base64 of `user:secret-password`.
-            assert!(!text.contains("dXNlcjpzZWNyZXQ"), "{text}");
-        }
+impl<S: Source> Drop for Client<S> {
+    fn drop(&mut self) {
+        self.close();
     }
+}
+
+fn timed_out(deadline: Duration) -> Error {
+    Error::transient(
+        Code::Timeout,
+        format!(
+            "No token came within {} ms (deadline); raise it if your network needs longer.",
+            deadline.as_millis(),
+        ),
+    )
 }

@@ -1,11 +1,14 @@
 //! What a client is made with: checked once, when it is made.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::cache;
 use super::error::Error;
+use super::shared::Address;
 
 /// Velt's production API.
 pub const DEFAULT_BASE_URL: &str = "https://api.velt.dev";
@@ -51,6 +54,10 @@ pub struct Options {
     pub ca: Option<String>,
     /// PEM certificates to trust beside the built-in roots; what is not one is passed over.
     pub extra_ca: Option<String>,
+    /// Defaults to [`cache::DEFAULT_MAX_ENTRIES`].
+    pub max_entries: Option<usize>,
+    /// Where servers share their tokens; nowhere by default.
+    pub shared_cache: Option<Address>,
 }
 
 /// A proxy, and the hosts to reach without it. Its URL may hold a password.
@@ -85,6 +92,10 @@ pub struct Config {
     pub ca: Option<String>,
     /// See [`Options::extra_ca`].
     pub extra_ca: Option<String>,
+    /// How many tokens are kept in this process.
+    pub max_entries: NonZeroUsize,
+    /// See [`Options::shared_cache`].
+    pub shared_cache: Option<Address>,
 }
 
 impl Config {
@@ -106,6 +117,9 @@ impl Config {
                 "maxAttempts must be 1 to {MAX_ATTEMPTS}."
             )));
         }
+        let max_entries = options.max_entries.unwrap_or(cache::DEFAULT_MAX_ENTRIES);
+        let max_entries = NonZeroUsize::new(max_entries)
+            .ok_or_else(|| Error::config("cache.maxEntries must be 1 or more."))?;
         Ok(Self {
             api_key: credential("apiKey", "VELT_API_KEY", options.api_key)?,
             auth_token: credential("authToken", "VELT_AUTH_TOKEN", options.auth_token)?,
@@ -117,6 +131,8 @@ impl Config {
             proxy: options.proxy,
             ca: options.ca,
             extra_ca: options.extra_ca,
+            max_entries,
+            shared_cache: options.shared_cache,
         })
     }
 }

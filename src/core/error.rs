@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What went wrong, as one of a closed list. The names are what JavaScript sees as `error.code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// An option of the client is missing or wrong.
     Config,
@@ -106,6 +106,20 @@ impl Error {
         Self::permanent(
             Code::Closed,
             "This client was closed; create a new VeltAuthClient to ask for tokens again.",
+        )
+    }
+
+    /// Whether Velt could not be asked, or gave no answer worth the name. What it said before then
+    /// still holds; after any other error it does not.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(
+            self.code,
+            Code::RateLimited
+                | Code::Unavailable
+                | Code::Network
+                | Code::Timeout
+                | Code::BadResponse
         )
     }
 

@@ -15,21 +15,33 @@ pub const LIFETIME: Duration = Duration::from_secs(48 * 60 * 60);
 #[derive(Clone, Debug)]
 pub struct Token {
     secret: SecretString,
+    received_at: SystemTime,
     expires_at: SystemTime,
 }
 
 impl Token {
-    /// Wraps a token received at `received`.
+    /// Wraps a token that Velt gave at `received_at`.
     ///
     /// It expires at its `exp` claim where it has one, and never later than 48 hours after it was
     /// received: some of Velt's tokens carry no `exp`, and one that is unreadable or far off must
     /// not make a token eternal.
     #[must_use]
-    pub fn new(token: String, received: SystemTime) -> Self {
-        let latest = received + LIFETIME;
+    pub fn new(token: String, received_at: SystemTime) -> Self {
+        let latest = received_at + LIFETIME;
         let expires_at = expiry_claim(&token).map_or(latest, |claimed| claimed.min(latest));
         Self {
             secret: token.into(),
+            received_at,
+            expires_at,
+        }
+    }
+
+    /// A token that was kept elsewhere, with the times that it had.
+    #[must_use]
+    pub fn restored(token: String, received_at: SystemTime, expires_at: SystemTime) -> Self {
+        Self {
+            secret: token.into(),
+            received_at,
             expires_at,
         }
     }
@@ -40,10 +52,37 @@ impl Token {
         self.secret.expose_secret()
     }
 
+    /// When Velt gave it.
+    #[must_use]
+    pub fn received_at(&self) -> SystemTime {
+        self.received_at
+    }
+
     /// When the token stops being accepted.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
+    }
+
+    /// How long it was good for when Velt gave it; zero if it had expired by then.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        self.expires_at
+            .duration_since(self.received_at)
+            .unwrap_or_default()
+    }
+
+    /// Whether it will still be accepted after `validity`. Where not even a new token lives that
+    /// long, half of its life must do: asking again would not give a better one.
+    #[must_use]
+    pub fn is_good_for(&self, validity: Duration, now: SystemTime) -> bool {
+        let lifetime = self.lifetime();
+        let wanted = if validity < lifetime {
+            validity
+        } else {
+            lifetime / 2
+        };
+        now + wanted < self.expires_at
     }
 }
 

@@ -8,8 +8,8 @@ use super::error::Error;
 /// Unix times beyond this are milliseconds by mistake: as seconds, it is the year 5138.
 const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
 
-/// Everything that Velt puts into a token.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Everything that Velt puts into a token: two equal users can share one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct User {
     /// Your own unique id of the user.
     pub user_id: String,
@@ -26,7 +26,7 @@ pub struct User {
 }
 
 /// One entry of `permissions.resources`, as Velt's v2 API takes it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
     /// What kind of thing is opened.
@@ -45,7 +45,7 @@ pub struct Resource {
 }
 
 /// The kinds of resource that Velt knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceType {
     /// A tenant: all its folders and documents.
@@ -57,7 +57,7 @@ pub enum ResourceType {
 }
 
 /// What may be done with a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessRole {
     /// Read.
@@ -67,12 +67,13 @@ pub enum AccessRole {
 }
 
 impl User {
-    /// Checks that `version` can carry this user whole.
+    /// This user in canonical form, the order of resources having no meaning, once it is sure
+    /// that `version` can carry it whole.
     ///
     /// # Errors
     /// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field and what to do: a claim
     /// is never dropped in silence, since a token with less than was asked for is a different one.
-    pub fn check(&self, version: ApiVersion) -> Result<(), Error> {
+    pub fn checked(mut self, version: ApiVersion) -> Result<Self, Error> {
         not_blank("userId", Some(&self.user_id))?;
         not_blank("organizationId", self.organization_id.as_ref())?;
         not_blank("email", self.email.as_ref())?;
@@ -85,10 +86,12 @@ impl User {
                 return Err(needs_v2("permissions"));
             }
         }
-        self.resources
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, resource)| resource.check(index))
+        for (index, resource) in self.resources.iter().enumerate() {
+            resource.check(index)?;
+        }
+        self.resources.sort_unstable();
+        self.resources.dedup();
+        Ok(self)
     }
 }
 

@@ -1,0 +1,37 @@
+//! What time it is. Tests hold the hands.
+
+use std::time::SystemTime;
+
+/// Wall-clock time, since that is what a token's `exp` is written in.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(fn() -> SystemTime);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(SystemTime::now)
+    }
+}
+
+impl Clock {
+    /// The time now.
+    #[must_use]
+    pub fn now(self) -> SystemTime {
+        self.0()
+    }
+
+    /// A clock that stands still and jumps with tokio's paused time.
+    #[cfg(test)]
+    pub(crate) fn paused() -> Self {
+        use std::sync::LazyLock;
+        use std::time::{Duration, Instant, UNIX_EPOCH};
+
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        LazyLock::force(&START);
+        Self(|| {
+            let passed = tokio::time::Instant::now()
+                .into_std()
+                .saturating_duration_since(*START);
+            UNIX_EPOCH + Duration::from_secs(1_800_000_000) + passed
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! One cache for many servers, in Redis or Valkey.
+//!
+//! | key | holds | for |
+//! | --- | --- | --- |
+//! | `velt-auth:{user}:claims` | a token, encrypted | the token's life |
+//! | `velt-auth:{user}:claims:generation:lease` | somebody asks Velt for it now | seconds |
+//! | `velt-auth:{user}:generation` | random text, new with each invalidation | longer than any token |
+//! | `velt-auth:{scope}:invalidations` | a stream of encrypted user ids | likewise |
+//!
+//! `user`, `claims` and `scope` are MACs. A token is bound to its key and to the generation that
+//! its writer saw before it asked, so that one invalidation voids all tokens of a user, those still
+//! on their way too.
+//!
+//! Redis that is down or answers nonsense is as good as empty: [`Down`] means «ask Velt».
+
+mod redis;
+mod seal;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use ::redis::streams::StreamReadReply;
+use ::redis::{Cmd, cmd};
+use tokio::time::{Instant, sleep};
+
+use self::redis::Redis;
+pub use self::redis::{Address, Down};
+use self::seal::Seal;
+use super::config::Config;
+use super::error::Error;
+use super::token::{LIFETIME, Token};
+use super::user::User;
+
+/// How long one server may ask while the others wait.
+const LEASE: Duration = Duration::from_secs(5);
+/// How often those who wait look again: from this to twice as long.
+const POLL: Duration = Duration::from_millis(25);
+/// Invalidations are remembered for longer than any token that they void.
+const INVALIDATION_TTL: Duration = Duration::from_secs(LIFETIME.as_secs() + 60 * 60);
+/// The stream is bounded; so many users are not invalidated in the time that a server is away.
+const MAX_INVALIDATIONS: usize = 10_000;
+
+/// The shared cache of one client.
+#[derive(Debug)]
+pub struct Shared {
+    redis: Redis,
+    seal: Seal,
+    is_followed: AtomicBool,
+}
+
+/// What the shared cache says to somebody who wants a token.
+#[derive(Debug)]
+pub enum Found {
+    /// Somebody has asked already.
+    Token(Token),
+    /// Ask, and put the answer here.
+    Nothing(Slot),
+}
+
+/// A place for one token.
+#[derive(Debug)]
+pub struct Slot {
+    key: String,
+    generation: String,
+}
+
+impl Slot {
+    /// A value opens only under its key, in its generation.
+    fn place(&self) -> String {
+        format!("{}:{}", self.key, self.generation)
+    }
+
+    fn lease(&self) -> String {
+        format!("{}:lease", self.place())
+    }
+}
+
+impl Shared {
+    /// Checks the address; no connection is made yet.
+    ///
+    /// # Errors
+    /// [`Code::Config`](super::Code::Config) for URLs that cannot be used.
+    pub fn new(address: &Address, config: &Config, endpoint: &str) -> Result<Self, Error> {
+        let redis = Redis::new(address, config.ca.as_deref())?;
+        Ok(Self {
+            redis,
+            seal: Seal::new(config, endpoint),
+            is_followed: AtomicBool::new(false),
+        })
+    }
+
+    /// True for the first caller, whose duty it is to call [`Shared::invalidated_since`] from now on.
+    pub fn begin_following(&self) -> bool {
+        !self.is_followed.swap(true, Ordering::Relaxed)
+    }
+
+    /// A token for `user` that is `wanted`, or the right to ask for one. While another server asks,
+    /// this waits, but not beyond `patience`.
+    ///
+    /// # Errors
+    /// [`Down`]: ask.
+    pub async fn find(
+        &self,
+        user: &User,
+        patience: Instant,
+        wanted: impl Fn(&Token) -> bool,
+    ) -> Result<Found, Down> {
+        loop {
+            let (token, slot) = self.look_up(user).await?;
+            if let Some(token) = token.filter(&wanted) {
+                return Ok(Found::Token(token));
+            }
+            if self.lease(&slot).await? || Instant::now() >= patience {
+                return Ok(Found::Nothing(slot));
+            }
+            sleep(POLL.mul_f64(1.0 + fastrand::f64())).await;
+        }
+    }
+
+    /// The token kept for `user`, if there is one, and the place for a new one.
+    ///
+    /// # Errors
+    /// [`Down`]: ask.
+    pub async fn look_up(&self, user: &User) -> Result<(Option<Token>, Slot), Down> {
+        // The braces put all keys of a user into one slot of a cluster.
+        let user_key = self.user_key(&user.user_id);
+        let key = format!("{user_key}:{}", self.seal.claims_name(user));
+        let both = cmd("MGET").arg(&key).arg(generation_key(&user_key)).take();
+        let (value, generation): (Option<Vec<u8>>, Option<String>) = self.redis.run(&both).await?;
+        let slot = Slot {
+            key,
+            generation: generation.unwrap_or_default(),
+        };
+        let token = value.and_then(|value| self.seal.open_token(&value, &slot.place()));
+        Ok((token, slot))
+    }
+
+    async fn lease(&self, slot: &Slot) -> Result<bool, Down> {
+        let lease = cmd("SET")
+            .arg(slot.lease())
+            .arg("")
+            .arg("NX")
+            .arg("PX")
+            .milliseconds(LEASE);
+        let granted: Option<String> = self.redis.run(&lease).await?;
+        Ok(granted.is_some())
+    }
+
+    /// Puts an answer where the others look. The lease is left to end by itself: whoever saw the
+    /// place empty a moment ago looks again instead of asking again.
+    pub async fn put(&self, slot: &Slot, token: &Token, now: SystemTime) {
+        let Ok(ttl) = token.expires_at().duration_since(now) else {
+            return;
+        };
+        let value = self.seal.seal_token(token, &slot.place());
+        let put = cmd("SET")
+            .arg(&slot.key)
+            .arg(value)
+            .arg("PX")
+            .milliseconds(ttl);
+        let _ = self.redis.run::<()>(&put).await;
+    }
+
+    /// There was no answer: whoever waits may ask.
+    pub async fn release(&self, slot: &Slot) {
+        let _ = self
+            .redis
+            .run::<()>(&cmd("DEL").arg(slot.lease()).take())
+            .await;
+    }
+
+    /// Velt refused this very user.
+    pub async fn forget(&self, slot: &Slot) {
+        let _ = self
+            .redis
+            .run::<()>(&cmd("DEL").arg(&slot.key).take())
+            .await;
+        self.release(slot).await;
+    }
+
+    /// Voids all tokens of a user id, and tells all servers.
+    ///
+    /// # Errors
+    /// [`Down`]: some server may not have been told.
+    pub async fn invalidate(&self, user_id: &str) -> Result<(), Down> {
+        let generation = generation_key(&self.user_key(user_id));
+        let mut renew = cmd("SET");
+        renew.arg(generation).arg(self.seal.nonce()).arg("PX");
+        self.redis
+            .run::<()>(&renew.milliseconds(INVALIDATION_TTL))
+            .await?;
+
+        let stream = self.stream_key();
+        let sealed = self.seal.seal(user_id.as_bytes(), &stream);
+        let tell = cmd("XADD")
+            .arg(&stream)
+            .arg(&["MAXLEN", "~"])
+            .arg(MAX_INVALIDATIONS)
+            .arg(&["*", "user"])
+            .arg(sealed)
+            .take();
+        self.redis.run::<String>(&tell).await?;
+        self.redis
+            .run::<()>(&cmd("PEXPIRE").arg(&stream).milliseconds(INVALIDATION_TTL))
+            .await
+    }
+
+    /// The user ids invalidated after the one that `last` names, which it then moves on. Connects,
+    /// where there is no connection.
+    ///
+    /// # Errors
+    /// [`Down`]: call again, nothing is missed.
+    pub async fn invalidated_since(&self, last: &mut String) -> Result<Vec<String>, Down> {
+        self.redis.connect().await?;
+        let stream = self.stream_key();
+        let read = cmd("XREAD").arg("STREAMS").arg(&stream).arg(&*last).take();
+        let reply: Option<StreamReadReply> = self.redis.run(&read).await?;
+        let mut user_ids = Vec::new();
+        for entry in reply
+            .into_iter()
+            .flat_map(|reply| reply.keys)
+            .flat_map(|key| key.ids)
+        {
+            let sealed: Option<Vec<u8>> = entry.get("user");
+            let user_id = sealed.and_then(|sealed| self.seal.open(&sealed, &stream));
+            user_ids.extend(user_id.and_then(|user_id| String::from_utf8(user_id).ok()));
+            *last = entry.id;
+        }
+        Ok(user_ids)
+    }
+
+    fn user_key(&self, user_id: &str) -> String {
+        format!("velt-auth:{{{}}}", self.seal.user_name(user_id))
+    }
+
+    fn stream_key(&self) -> String {
+        format!(
+            "velt-auth:{{{}}}:invalidations",
+            self.seal.name(&"invalidations")
+        )
+    }
+}
+
+fn generation_key(user_key: &str) -> String {
+    format!("{user_key}:generation")
+}
+
+/// The last argument of a command, in the unit that Redis has for `PX`.
+trait Milliseconds {
+    fn milliseconds(&mut self, time: Duration) -> Cmd;
+}
+
+impl Milliseconds for Cmd {
+    fn milliseconds(&mut self, time: Duration) -> Cmd {
+        self.arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
+            .take()
+    }
+}
