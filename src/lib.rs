@@ -12,12 +12,15 @@
 //!   - `binding::client`: the class that JavaScript holds, one promise per call.
 //!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
 //! - [`core`]: the token client. It names no napi, and builds and tests without it.
-//!   - [`core::client`]: one configuration, one connection pool; a token for a user.
+//!   - [`core::client`]: a token for a user, from the cache or from Velt.
+//!   - [`core::cache`]: the tokens of this process; [`core::flight`]: one question for all who wait;
+//!     [`core::circuit`]: none while Velt is down; [`core::shared`]: the tokens of all servers.
+//!   - `core::fetch`: one question on its way through these; [`core::velt`]: the one who answers.
 //!   - [`core::retry`]: the only place that decides what is tried again, and when.
 //!   - [`core::transport`]: one HTTPS exchange, and why it failed.
 //!   - [`core::api`]: the only place that knows Velt's JSON.
-//!   - [`core::config`], [`core::user`], [`core::token`], [`core::stats`], [`core::error`]: what
-//!     the others pass around.
+//!   - [`core::config`], [`core::user`], [`core::token`], [`core::clock`], [`core::stats`],
+//!     [`core::error`]: what the others pass around.
 
 #[cfg(feature = "binding")]
 mod binding;

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { startEmulator } from 'velt-auth/emulator'
 import { announced, bareSocket, over, start, TIMEOUT, v1 } from './support.mjs'
 
 describe('lifecycle', TIMEOUT, () => {
@@ -32,14 +31,14 @@ describe('lifecycle', TIMEOUT, () => {
 
   test('a port in use is an error', async (t) => {
     const { url } = await start(t)
-    await assert.rejects(startEmulator({ port: Number(new URL(url).port) }), { code: 'EADDRINUSE' })
+    await assert.rejects(start(t, { port: Number(new URL(url).port) }), { code: 'EADDRINUSE' })
   })
 
-  test('wrong options are a TypeError', async () => {
+  test('wrong options are a TypeError', async (t) => {
     const unknown = { name: 'TypeError', message: /apikey \(known: port, host, apiKey, / }
-    await assert.rejects(startEmulator({ apikey: 'k' }), unknown)
+    await assert.rejects(start(t, { apikey: 'k' }), unknown)
     const wrong = [{ authToken: '' }, { apiKey: 1 }, { tokenLifetime: Number.NaN }, { now: 5 }]
-    for (const options of wrong) await assert.rejects(startEmulator(options), TypeError)
+    for (const options of wrong) await assert.rejects(start(t, options), TypeError)
   })
 
   test('it imports nothing of ours, so that it can disagree', () => {

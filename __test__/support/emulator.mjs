@@ -10,8 +10,8 @@ export async function emulate(t, options) {
 }
 
 /** The same, and a client of it. */
-export async function emulateWithClient(t, clientOptions) {
-  const { emulator, options } = await emulate(t)
+export async function emulateWithClient(t, clientOptions, emulatorOptions) {
+  const { emulator, options } = await emulate(t, emulatorOptions)
   const client = new VeltAuthClient({ ...options, ...clientOptions })
   t.after(() => client.close())
   return { emulator, client, options }

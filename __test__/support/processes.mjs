@@ -24,11 +24,12 @@ export async function temporaryFolder(t) {
  *
  * @returns {Promise<string>} what it printed
  */
-export async function runNode(source, environment = {}) {
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source], {
+export async function runNode(source, environment = {}, flags = []) {
+  const args = [...flags, '--input-type=module', '--eval', source]
+  const { stdout } = await run(process.execPath, args, {
     cwd: CHECKOUT,
     env: { PATH: process.env.PATH, ...environment },
-    timeout: 30_000,
+    timeout: 120_000,
   })
   return stdout
 }

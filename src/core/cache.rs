@@ -177,3 +177,34 @@ impl Cache {
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The resident memory of this process, in bytes.
+    fn resident() -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    }
+
+    #[test]
+    fn a_hundred_thousand_tokens_in_a_cache_of_ten_thousand_take_what_is_documented() {
+        let mut cache = Cache::new(NonZeroUsize::new(DEFAULT_MAX_ENTRIES).unwrap());
+        let before = resident();
+        for number in 0..100_000 {
+            let user = Arc::new(User {
+                user_id: format!("user-{number}"),
+                organization_id: Some(format!("organization-{number}")),
+                email: Some(format!("user-{number}@organization.example")),
+                ..User::default()
+            });
+            let token = Token::new("t".repeat(400), SystemTime::now());
+            let ticket = cache.ticket();
+            cache.store(&user, token, ticket);
+        }
+        let each = resident().saturating_sub(before) / cache.len();
+        assert_eq!(cache.len(), DEFAULT_MAX_ENTRIES);
+        assert!((500..=1200).contains(&each), "{each} bytes each");
+    }
+}

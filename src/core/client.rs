@@ -121,18 +121,22 @@ impl<S: Source> Client<S> {
     /// # Errors
     /// See [`Code`]: a user that Velt cannot take, Velt's refusal, a failure on the way, the
     /// deadline, or the client's end.
-    pub async fn generate_token(&self, user: User, options: CallOptions) -> Result<Token, Error> {
+    pub async fn generate_token(
+        self: &Arc<Self>,
+        user: User,
+        options: CallOptions,
+    ) -> Result<Token, Error> {
         let outcome = self.until_closed(self.generate(user, options)).await;
         self.stats.call_ended(&outcome);
         outcome
     }
 
-    async fn generate(&self, user: User, options: CallOptions) -> Result<Token, Error> {
+    async fn generate(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
         let user = Arc::new(user.checked(self.api_version)?);
         let ends = Instant::now() + options.deadline.unwrap_or(self.deadline);
         let ticket = self.cache().ticket();
         // The generation must be known before Velt is asked, or an invalidation could be missed.
-        let slot = match &self.shared {
+        let slot = match self.shared() {
             Some(shared) => match timeout_at(ends, shared.look_up(&user)).await {
                 Ok(Ok((_, slot))) => Some(slot),
                 _ => None,
@@ -249,9 +253,9 @@ impl<S: Source> Client<S> {
     ///
     /// # Errors
     /// [`Code::Network`] when the shared cache cannot be told; this process has forgotten them.
-    pub async fn invalidate(&self, user_id: &str) -> Result<(), Error> {
+    pub async fn invalidate(self: &Arc<Self>, user_id: &str) -> Result<(), Error> {
         self.invalidate_here(user_id);
-        let Some(shared) = &self.shared else {
+        let Some(shared) = self.shared() else {
             return Ok(());
         };
         shared.invalidate(user_id).await.map_err(|_| {

@@ -41,8 +41,7 @@ impl<S: Source> Client<S> {
         let ends = Instant::now() + self.deadline;
         let ticket = self.cache().ticket();
         let mut slot = None;
-        if let Some(shared) = &self.shared {
-            self.follow_invalidations(shared);
+        if let Some(shared) = self.shared() {
             let is_wanted = |token: &Token| match wanted {
                 Wanted::GoodFor(validity) => token.is_good_for(validity, self.clock.now()),
                 Wanted::NewerThan(time) => token.expires_at() > time,
@@ -107,16 +106,16 @@ impl<S: Source> Client<S> {
         });
     }
 
-    /// Forgets what any server invalidates, for as long as the client lives.
-    fn follow_invalidations(self: &Arc<Self>, shared: &Arc<Shared>) {
-        if !shared.begin_following() {
-            return;
+    /// The shared cache. Whoever uses it hears of what other servers invalidate, from the first time
+    /// on.
+    pub(super) fn shared(self: &Arc<Self>) -> Option<&Arc<Shared>> {
+        let shared = self.shared.as_ref()?;
+        if shared.begin_following() {
+            let follow = follow_invalidations(Arc::downgrade(self), Arc::clone(shared));
+            let closed = self.closed.clone();
+            tokio::spawn(async move { closed.run_until_cancelled(follow).await });
         }
-        let client = Arc::downgrade(self);
-        let shared = Arc::clone(shared);
-        let follow = follow_invalidations(client, shared);
-        let closed = self.closed.clone();
-        tokio::spawn(async move { closed.run_until_cancelled(follow).await });
+        Some(shared)
     }
 }
 

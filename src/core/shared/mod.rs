@@ -33,8 +33,10 @@ use super::user::User;
 
 /// How long one server may ask while the others wait.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often those who wait look again: from this to twice as long.
-const POLL: Duration = Duration::from_millis(25);
+/// Those who wait look again after about this long, then twice as long…
+const FIRST_POLL: Duration = Duration::from_millis(30);
+/// …and at least so often. A cold fleet has thousands who wait.
+const MAX_POLL: Duration = Duration::from_millis(500);
 /// Invalidations are remembered for longer than any token that they void.
 const INVALIDATION_TTL: Duration = Duration::from_secs(LIFETIME.as_secs() + 60 * 60);
 /// The stream is bounded; so many users are not invalidated in the time that a server is away.
@@ -47,6 +49,10 @@ pub struct Shared {
     seal: Seal,
     is_followed: AtomicBool,
 }
+
+/// An answer that was asked for before an invalidation must not take the place of a newer one.
+const PUT: &str = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then \
+                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end";
 
 /// What the shared cache says to somebody who wants a token.
 #[derive(Debug)]
@@ -61,6 +67,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Slot {
     key: String,
+    generation_key: String,
     generation: String,
 }
 
@@ -81,7 +88,7 @@ impl Shared {
     /// # Errors
     /// [`Code::Config`](super::Code::Config) for URLs that cannot be used.
     pub fn new(address: &Address, config: &Config, endpoint: &str) -> Result<Self, Error> {
-        let redis = Redis::new(address, config.ca.as_deref())?;
+        let redis = Redis::new(address, config.ca.as_deref(), config.deadline / 4)?;
         Ok(Self {
             redis,
             seal: Seal::new(config, endpoint),
@@ -105,15 +112,17 @@ impl Shared {
         patience: Instant,
         wanted: impl Fn(&Token) -> bool,
     ) -> Result<Found, Down> {
+        let mut pause = FIRST_POLL;
         loop {
             let (token, slot) = self.look_up(user).await?;
             if let Some(token) = token.filter(&wanted) {
                 return Ok(Found::Token(token));
             }
-            if self.lease(&slot).await? || Instant::now() >= patience {
+            if Instant::now() >= patience || self.lease(&slot).await? {
                 return Ok(Found::Nothing(slot));
             }
-            sleep(POLL.mul_f64(1.0 + fastrand::f64())).await;
+            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause = MAX_POLL.min(pause * 2);
         }
     }
 
@@ -125,11 +134,14 @@ impl Shared {
         // The braces put all keys of a user into one slot of a cluster.
         let user_key = self.user_key(&user.user_id);
         let key = format!("{user_key}:{}", self.seal.claims_name(user));
-        let both = cmd("MGET").arg(&key).arg(generation_key(&user_key)).take();
+        let generation_key = generation_key(&user_key);
+        let both = cmd("MGET").arg(&[&key, &generation_key]).take();
         let (value, generation): (Option<Vec<u8>>, Option<String>) = self.redis.run(&both).await?;
+        let generation = generation.unwrap_or_default();
         let slot = Slot {
             key,
-            generation: generation.unwrap_or_default(),
+            generation_key,
+            generation,
         };
         let token = value.and_then(|value| self.seal.open_token(&value, &slot.place()));
         Ok((token, slot))
@@ -152,11 +164,12 @@ impl Shared {
         let Ok(ttl) = token.expires_at().duration_since(now) else {
             return;
         };
-        let value = self.seal.seal_token(token, &slot.place());
-        let put = cmd("SET")
-            .arg(&slot.key)
-            .arg(value)
-            .arg("PX")
+        let put = cmd("EVAL")
+            .arg(PUT)
+            .arg(2)
+            .arg(&[&slot.key, &slot.generation_key])
+            .arg(&slot.generation)
+            .arg(self.seal.seal_token(token, &slot.place()))
             .milliseconds(ttl);
         let _ = self.redis.run::<()>(&put).await;
     }

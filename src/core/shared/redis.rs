@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
@@ -18,8 +18,9 @@ use tokio::time::timeout;
 
 use crate::core::error::Error;
 
-/// A command that takes longer is given up, and with it the connection.
-const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
+/// A command that takes longer is given up, and with it the connection. A healthy server is a
+/// hundred times faster; a thousand commands at once on a busy machine are not.
+const MAX_COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that takes longer is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -40,6 +41,7 @@ pub struct Down;
 /// A client of Redis: single server, Sentinel or Cluster.
 pub struct Redis {
     target: Target,
+    command_timeout: Duration,
     connection: watch::Sender<State>,
 }
 
@@ -64,11 +66,11 @@ enum Connection {
 }
 
 impl Redis {
-    /// Checks the address; no connection is made yet.
+    /// Checks the address; no connection is made yet. No command takes more than `patience`.
     ///
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for URLs that cannot be used.
-    pub fn new(address: &Address, ca: Option<&str>) -> Result<Self, Error> {
+    pub fn new(address: &Address, ca: Option<&str>, patience: Duration) -> Result<Self, Error> {
         let target = target(address, ca).map_err(|_| {
             Error::config(
                 "cache.redis must be a URL such as rediss://user:password@host:6379/0, or a list \
@@ -77,6 +79,7 @@ impl Redis {
         })?;
         Ok(Self {
             target,
+            command_timeout: MAX_COMMAND_TIMEOUT.min(patience),
             connection: watch::Sender::new(State::New),
         })
     }
@@ -105,7 +108,7 @@ impl Redis {
     pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Down> {
         let mut states = self.connection.subscribe();
         let known = states.wait_for(|state| !matches!(state, State::New));
-        let State::Up(mut connection) = timeout(CONNECT_TIMEOUT, known)
+        let State::Up(mut connection) = timeout(self.command_timeout, known)
             .await
             .map_err(|_| Down)?
             .map_err(|_| Down)?
@@ -113,7 +116,7 @@ impl Redis {
         else {
             return Err(Down);
         };
-        match timeout(COMMAND_TIMEOUT, connection.run(command)).await {
+        match timeout(self.command_timeout, connection.run(command)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if is_garbage(&error) => Err(Down),
             _ => {
@@ -174,15 +177,20 @@ fn target(address: &Address, ca: Option<&str>) -> RedisResult<Target> {
         root_cert: ca.map(|pem| pem.as_bytes().to_vec()),
     };
     match &nodes[..] {
-        [node] if sentinels.is_empty() => Ok(Target::Single(Client::build_with_tls(
+        [] => Err((ErrorKind::InvalidClientConfig, "no URL").into()),
+        [master] if !sentinels.is_empty() => sentinel(master, &sentinels, &certificates),
+        // Certificates would turn plain connections into TLS ones.
+        [node] if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
             node.clone(),
             certificates,
         )?)),
-        [master] => sentinel(master, &sentinels, certificates),
-        [] => Err((ErrorKind::InvalidClientConfig, "no URL").into()),
+        [node] => Ok(Target::Single(Client::open(node.clone())?)),
         nodes => {
-            let builder: ClusterClientBuilder = ClusterClient::builder(nodes.to_vec());
-            Ok(Target::Cluster(builder.certs(certificates).build()?))
+            let mut builder = ClusterClient::builder(nodes.to_vec());
+            if nodes.iter().any(is_tls) {
+                builder = builder.certs(certificates);
+            }
+            Ok(Target::Cluster(builder.build()?))
         }
     }
 }
@@ -193,31 +201,46 @@ fn infos(urls: &[SecretString]) -> RedisResult<Vec<ConnectionInfo>> {
         .collect()
 }
 
+fn is_tls(info: &ConnectionInfo) -> bool {
+    matches!(info.addr(), ConnectionAddr::TcpTls { .. })
+}
+
 /// The URL of the master has the service name where others have the host.
 fn sentinel(
     master: &ConnectionInfo,
     sentinels: &[ConnectionInfo],
-    certificates: TlsCertificates,
+    certificates: &TlsCertificates,
 ) -> RedisResult<Target> {
-    let (service, is_tls) = match master.addr() {
-        ConnectionAddr::TcpTls { host, .. } => (host.clone(), true),
-        ConnectionAddr::Tcp(host, _) => (host.clone(), false),
-        other => (other.to_string(), false),
+    let (ConnectionAddr::Tcp(service, _) | ConnectionAddr::TcpTls { host: service, .. }) =
+        master.addr()
+    else {
+        return Err((ErrorKind::InvalidClientConfig, "no service name").into());
     };
     let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().clone()).collect();
     let settings = master.redis_settings();
     let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
-        .set_client_to_redis_db(settings.db())
-        .set_client_to_redis_certificates(certificates.clone())
-        .set_client_to_sentinel_certificates(certificates);
-    if is_tls {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        .set_client_to_redis_db(settings.db());
+    if is_tls(master) {
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_redis_certificates(certificates.clone());
     }
     if let Some(username) = settings.username() {
         builder = builder.set_client_to_redis_username(username);
     }
     if let Some(password) = settings.password() {
         builder = builder.set_client_to_redis_password(password);
+    }
+    // redis-rs takes one set of credentials for all Sentinels.
+    let settings = sentinels[0].redis_settings();
+    if is_tls(&sentinels[0]) {
+        builder = builder.set_client_to_sentinel_certificates(certificates.clone());
+    }
+    if let Some(username) = settings.username() {
+        builder = builder.set_client_to_sentinel_username(username);
+    }
+    if let Some(password) = settings.password() {
+        builder = builder.set_client_to_sentinel_password(password);
     }
     Ok(Target::Sentinel(Mutex::new(builder.build()?)))
 }

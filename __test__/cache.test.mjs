@@ -1,0 +1,240 @@
+// Tokens from this process's cache.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VeltAuthClient } from 'velt-auth'
+import { emulateWithClient } from './support/emulator.mjs'
+import { runNode } from './support/processes.mjs'
+import { startRawServer } from './support/servers.mjs'
+
+/** A `minValidity` that this token had when it came, and has no more. */
+async function whatIsLeft({ expiresAt }) {
+  const received = Date.now()
+  while (Date.now() < received + 3) await new Promise(setImmediate)
+  return expiresAt - Date.now()
+}
+
+test('a token is asked for once, and served from then on', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const first = await client.getToken({ userId: 'ada', email: 'ada@acme.example' })
+  const second = await client.getToken({ email: 'ada@acme.example', userId: 'ada', name: null })
+  assert.deepEqual(second, first)
+  assert.equal(emulator.verify(first.token).userId, 'ada')
+  assert.equal(emulator.requests.length, 1)
+
+  const other = await client.getToken('ada')
+  assert.notEqual(other.token, first.token, 'other claims, another token')
+  const { hits, misses, entries, upstreamRequests } = client.stats()
+  assert.deepEqual([hits, misses, entries, upstreamRequests], [1, 2, 2, 2])
+})
+
+test('10,000 callers for one user make one request, for 100 users 100', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const one = await Promise.all(Array.from({ length: 10_000 }, () => client.getToken('ada')))
+  assert.equal(new Set(one.map(({ token }) => token)).size, 1)
+  assert.equal(emulator.requests.length, 1)
+
+  emulator.reset()
+  const users = Array.from({ length: 10_000 }, (_, index) => `user-${index % 100}`)
+  const tokens = await Promise.all(users.map((user) => client.getToken(user)))
+  assert.deepEqual(
+    tokens.map(({ token }) => emulator.verify(token).userId),
+    users,
+  )
+  assert.equal(emulator.requests.length, 100)
+})
+
+test('a failure is shared by all who wait, and kept by nobody', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1 })
+  emulator.fault({ error: { status: 'UNAVAILABLE' }, delay: 50 })
+  const calls = Array.from({ length: 10_000 }, () => client.getToken('ada'))
+  const outcomes = await Promise.allSettled(calls)
+  assert.ok(outcomes.every(({ reason }) => reason.code === 'ERR_VELT_UNAVAILABLE'))
+  assert.equal(emulator.requests.length, 1)
+
+  const { token } = await client.getToken('ada')
+  assert.equal(emulator.verify(token).userId, 'ada')
+  assert.equal(emulator.requests.length, 2)
+})
+
+test("an aborted waiter leaves; the others' question goes on", async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  emulator.fault({ delay: 200 })
+  const controller = new AbortController()
+  const leaving = client.getToken('ada', { signal: controller.signal })
+  const staying = client.getToken('ada')
+  while (emulator.requests.length === 0) await new Promise(setImmediate)
+  controller.abort()
+  await assert.rejects(leaving, { name: 'AbortError' })
+  assert.equal(emulator.verify((await staying).token).userId, 'ada')
+  assert.equal(emulator.requests.length, 1)
+  await assert.rejects(client.getToken('ada', { signal: controller.signal }), {
+    name: 'AbortError',
+  })
+})
+
+test('generateToken always asks, and refreshes the cache', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const old = await client.getToken('ada')
+  const fresh = await client.generateToken('ada')
+  assert.notEqual(fresh.token, old.token)
+  assert.deepEqual(await client.getToken('ada'), fresh)
+  assert.equal(emulator.requests.length, 2)
+})
+
+test('minValidity asks for a newer token; 0 takes any that has not expired', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const first = await client.getToken('ada')
+  assert.deepEqual(await client.getToken('ada', { minValidity: 0 }), first)
+  const demanding = await client.getToken('ada', { minValidity: await whatIsLeft(first) })
+  assert.notEqual(demanding.token, first.token)
+  assert.equal(emulator.requests.length, 2)
+})
+
+test('invalidate forgets every token of a user, and of no other', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const users = [{ userId: 'ada' }, { userId: 'ada', isAdmin: true }, { userId: 'bob' }]
+  for (const user of users) await client.getToken(user)
+  await client.invalidate({ userId: 'ada' })
+  assert.equal(client.stats().entries, 1)
+  for (const user of users) await client.getToken(user)
+  assert.equal(emulator.requests.length, 5)
+
+  for (const wrong of [undefined, 'ada', {}, { userId: 7 }, { userId: 'ada', email: 'x' }]) {
+    await assert.rejects(client.invalidate(wrong), { code: 'ERR_VELT_INVALID_USER' })
+  }
+})
+
+test('with Velt down, 100,000 calls are served until the tokens expire, and none after', async (t) => {
+  const lifetime = 6000
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: lifetime })
+  const users = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
+  const warm = await Promise.all(users.map((user) => client.getToken(user)))
+  await emulator.close()
+
+  const tokens = new Map(users.map((user, index) => [user, warm[index].token]))
+  for (let call = 0; call < 100_000; call += 1) {
+    const user = users[call % users.length]
+    const { token } = await client.getToken(user)
+    if (token !== tokens.get(user)) assert.fail('another token')
+  }
+  const last = Math.max(...warm.map(({ expiresAt }) => expiresAt))
+  assert.ok(Date.now() < last - lifetime / 4, 'so many calls took too long to mean anything')
+
+  // To the last moment of its life…
+  const [{ expiresAt }] = warm
+  const half = expiresAt - lifetime / 4
+  while (Date.now() < half) await client.getToken(users[0], { minValidity: 0 })
+  // …where half of the life is gone, and a new token is asked for in vain.
+  const stale = await client.getToken(users[1])
+  assert.equal(stale.token, tokens.get(users[1]))
+  assert.ok(client.stats().staleServed > 0)
+  while (Date.now() <= last)
+    await new Promise((resolve) => setTimeout(resolve, last - Date.now() + 1))
+  const outcomes = await Promise.allSettled(users.map((user) => client.getToken(user)))
+  assert.ok(outcomes.every(({ reason }) => reason?.retryable === true))
+})
+
+test('a definite refusal is never masked by an old token', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const token = await client.getToken('ada')
+  emulator.rotateAuthToken('another')
+  await assert.rejects(client.getToken('ada', { minValidity: await whatIsLeft(token) }), {
+    code: 'ERR_VELT_UNAUTHORIZED',
+  })
+  await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_UNAUTHORIZED' })
+})
+
+test('in an outage, misses fail at once with retryAfter, and a probe ends it', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1 })
+  emulator.fault({ error: { status: 'UNAVAILABLE' }, times: Infinity })
+  for (let call = 0; call < 50; call += 1) {
+    await assert.rejects(client.getToken(`user-${call}`), { code: 'ERR_VELT_UNAVAILABLE' })
+  }
+  assert.equal(emulator.requests.length, 5)
+  const error = await client.getToken('ada').catch((reason) => reason)
+  assert.ok(error.retryAfter > 0 && error.retryAfter <= 1250, String(error.retryAfter))
+  assert.deepEqual([error.attempts, error.retryable], [0, true])
+
+  emulator.reset()
+  await new Promise((resolve) => setTimeout(resolve, error.retryAfter + 1))
+  await client.getToken('ada')
+  await client.getToken('bob')
+})
+
+test('clients never see the tokens of others', async (t) => {
+  const { emulator, client, options } = await emulateWithClient(t)
+  const { token } = await client.getToken('ada')
+  for (const change of [{ apiVersion: 'v2' }, { timeout: 4000 }]) {
+    const other = await new VeltAuthClient({ ...options, ...change }).getToken('ada')
+    assert.notEqual(other.token, token)
+  }
+  assert.equal(emulator.requests.length, 3)
+})
+
+test('a closed client serves nothing, not even from its cache', async (t) => {
+  const { client } = await emulateWithClient(t)
+  await client.getToken('ada')
+  client.close()
+  await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_CLOSED' })
+})
+
+test('bad options', async (t) => {
+  const { client, options } = await emulateWithClient(t)
+  for (const [callOptions, message] of [
+    [{ minValidity: -1 }, /options\.minValidity must be a whole number of milliseconds, 0 or more/],
+    [{ minvalidity: 5 }, /options cannot have 'minvalidity': its fields are signal, deadline, min/],
+  ]) {
+    await assert.rejects(client.getToken('ada', callOptions), { code: 'ERR_VELT_CONFIG', message })
+  }
+  for (const [cache, message] of [
+    [{ maxEntries: 0 }, /options\.cache\.maxEntries must be a whole number of entries, 1 or more/],
+    [{ size: 5 }, /options\.cache cannot have 'size'/],
+    [{ redis: 7 }, /options\.cache\.redis must be a string/],
+    [{ redis: 'localhost:hunter2' }, /cache\.redis must be a URL such as rediss:/],
+    [{ redis: 'http://user:hunter2@127.0.0.1' }, /cache\.redis must be a URL/],
+    [{ sentinels: 'redis://127.0.0.1:1' }, /cache\.redis must be a URL/],
+    [true, /options\.cache must be an object/],
+  ]) {
+    assert.throws(
+      () => new VeltAuthClient({ ...options, cache }),
+      (error) => {
+        assert.equal(error.code, 'ERR_VELT_CONFIG')
+        assert.match(error.message, message)
+        return !error.stack.includes('hunter2')
+      },
+    )
+  }
+})
+
+test('a full cache takes no more memory, however many tokens pass through it', async (t) => {
+  const body = JSON.stringify({ result: { data: { token: 't'.repeat(400) } } })
+  const { url } = await startRawServer(t, (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  })
+  const printed = await runNode(
+    `
+    import { VeltAuthClient } from 'velt-auth'
+    const options = { apiKey: 'key', authToken: 'auth', baseUrl: '${url}' }
+    const client = new VeltAuthClient(options)
+    const fill = async (from, to) => {
+      for (; from < to; from += 100) {
+        const users = Array.from({ length: 100 }, (_, index) => 'user-' + (from + index))
+        await Promise.all(users.map((user) => client.getToken(user)))
+      }
+      global.gc()
+      return process.memoryUsage().rss
+    }
+    const full = await fill(0, 12_000)
+    const grown = (await fill(12_000, 72_000)) - full
+    console.log(JSON.stringify({ grown, entries: client.stats().entries }))
+  `,
+    {},
+    ['--expose-gc'],
+  )
+  const { grown, entries } = JSON.parse(printed)
+  assert.equal(entries, 10_000)
+  t.diagnostic(`resident memory grew by ${(grown / 1e6).toFixed(1)} MB`)
+  // Had they been kept, it would be 55 MB; what there is comes from allocators, and ends.
+  assert.ok(grown < 30e6, `resident memory grew by ${grown} bytes`)
+})

@@ -1,0 +1,331 @@
+// Many servers, one cache: against a real redis-server, and servers that are processes of their own.
+
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { VeltAuthClient } from 'velt-auth'
+import { createAuthority } from './support/certificates.mjs'
+import { emulate } from './support/emulator.mjs'
+import { temporaryFolder } from './support/processes.mjs'
+import { startRedis, startRedisCluster, startSentinel } from './support/redis.mjs'
+import { unusedPort } from './support/servers.mjs'
+import { needs } from './support/tools.mjs'
+
+const REDIS = { ...needs('redis-server'), timeout: 60_000 }
+const USERS = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
+
+/** An emulator, a Redis, and what clients need to reach both. */
+async function start(t) {
+  const redis = await startRedis(t)
+  const { emulator, options } = await emulate(t)
+  return { redis, emulator, options: { ...options, cache: { redis: redis.url } } }
+}
+
+function startClient(t, options) {
+  const client = new VeltAuthClient(options)
+  t.after(() => client.close())
+  return client
+}
+
+/** A server of its own: `(call, users)` gives what became of each user's call. */
+async function startServer(t, options) {
+  const file = fileURLToPath(new URL('support/cache-server.mjs', import.meta.url))
+  const server = fork(file, [JSON.stringify(options)])
+  t.after(() => server.kill())
+  const died = once(server, 'exit').then(() => assert.fail('a server died'))
+  const answer = async () => (await Promise.race([once(server, 'message'), died]))[0]
+  died.catch(() => {})
+  await answer()
+  return (call, users) => {
+    server.send({ call, users })
+    return answer()
+  }
+}
+
+test('what one server asked for, the others have', REDIS, async (t) => {
+  const { emulator, options } = await start(t)
+  const [one, two] = [startClient(t, options), startClient(t, options)]
+  const asked = await one.getToken({ userId: 'ada', organizationId: 'acme' })
+  while (two.stats().sharedHits === 0) {
+    assert.deepEqual(await two.getToken({ organizationId: 'acme', userId: 'ada' }), asked)
+  }
+  assert.equal(emulator.requests.length, 1)
+
+  const fresh = await two.generateToken('bob')
+  const three = startClient(t, options)
+  assert.deepEqual(await three.getToken('bob'), fresh, 'generateToken puts its answer there too')
+})
+
+test('four cold servers ask for 1,000 users once', REDIS, async (t) => {
+  const { emulator, options } = await start(t)
+  const servers = await Promise.all(Array.from({ length: 4 }, () => startServer(t, options)))
+  const answers = await Promise.all(servers.map((call) => call('getToken', USERS)))
+  for (const outcomes of answers) assert.ok(outcomes.every(({ token }) => token))
+  for (const index of USERS.keys()) {
+    const tokens = new Set(answers.map((outcomes) => outcomes[index].token))
+    assert.ok(tokens.size <= 2, 'servers share what they have')
+  }
+  t.diagnostic(`${emulator.requests.length} requests for 1,000 users on 4 servers`)
+  assert.ok(emulator.requests.length <= 1010, `${emulator.requests.length} requests`)
+})
+
+test('an invalidation reaches every server within a second', REDIS, async (t) => {
+  const { emulator, options } = await start(t)
+  const servers = await Promise.all(Array.from({ length: 4 }, () => startServer(t, options)))
+  const [first] = await servers[0]('getToken', ['ada'])
+  for (const call of servers) {
+    const [{ token }] = await call('getToken', ['ada'])
+    assert.equal(token, first.token)
+  }
+  await servers[3]('invalidate', ['ada'])
+  const told = Date.now()
+  for (const call of servers) {
+    let token = first.token
+    while (token === first.token) [{ token }] = await call('getToken', ['ada'])
+    assert.ok(Date.now() - told < 1000, `after ${Date.now() - told} ms`)
+  }
+  assert.equal(emulator.requests.length, 2, 'and the new token is shared again')
+})
+
+test('an invalidation voids a token that another server is asking for', REDIS, async (t) => {
+  const { emulator, options } = await start(t)
+  const [one, two] = [startClient(t, options), startClient(t, options)]
+  emulator.fault({ delay: 300 })
+  const onItsWay = one.getToken('ada')
+  while (emulator.requests.length === 0) await new Promise(setImmediate)
+  await two.invalidate({ userId: 'ada' })
+  const { token } = await two.getToken('ada')
+  assert.notEqual(token, (await onItsWay).token)
+  const three = startClient(t, options)
+  assert.equal((await three.getToken('ada')).token, token)
+})
+
+/** Calls for users nobody has asked for yet, one after the other, until told to stop. */
+function load(client, deadline) {
+  const state = { calls: 0, slowest: 0, failures: [], stopped: false }
+  state.done = (async () => {
+    while (!state.stopped) {
+      const began = performance.now()
+      await client
+        .getToken(`load-${state.calls}`, { deadline })
+        .catch((error) => state.failures.push(error))
+      state.slowest = Math.max(state.slowest, performance.now() - began)
+      state.calls += 1
+    }
+  })()
+  state.calling = async (times) => {
+    const enough = state.calls + times
+    while (state.calls < enough) await new Promise(setImmediate)
+  }
+  return state
+}
+
+test(
+  'Redis paused, killed and back: no call fails or is late, and sharing resumes',
+  REDIS,
+  async (t) => {
+    const deadline = 5000
+    const { redis, options } = await start(t)
+    const client = startClient(t, options)
+    const calls = load(client, deadline)
+    await calls.calling(20)
+    redis.pause()
+    await calls.calling(50)
+    redis.resume()
+    await calls.calling(20)
+    await redis.kill()
+    await calls.calling(50)
+    await redis.start()
+    await calls.calling(20)
+
+    // Sharing resumes: what this client asks for, a new one finds.
+    for (let user = 0; ; user += 1) {
+      const { token } = await client.getToken(`after-${user}`)
+      const other = startClient(t, options)
+      const shared = await other.getToken(`after-${user}`)
+      if (shared.token === token) break
+    }
+    calls.stopped = true
+    await calls.done
+    assert.deepEqual(calls.failures, [])
+    assert.ok(calls.slowest < deadline, `the slowest call took ${calls.slowest} ms`)
+  },
+)
+
+test('without Redis from the start, Velt is asked', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  await redis.kill()
+  const client = startClient(t, options)
+  const { token } = await client.getToken('ada')
+  assert.equal(emulator.verify(token).userId, 'ada')
+  await client.generateToken('ada')
+  await assert.rejects(client.invalidate({ userId: 'ada' }), {
+    code: 'ERR_VELT_NETWORK',
+    retryable: true,
+    message: /shared cache could not be told/,
+  })
+  assert.equal(client.stats().entries, 0, 'this process has forgotten it all the same')
+})
+
+test('a server that dies while it asks delays the others, and no more', REDIS, async (t) => {
+  const { emulator, options } = await start(t)
+  emulator.fault({ stall: 'headers' })
+  const dying = startClient(t, options)
+  const call = dying.getToken('ada').catch((error) => error)
+  while (emulator.requests.length === 0) await new Promise(setImmediate)
+  dying.close()
+  assert.equal((await call).code, 'ERR_VELT_CLOSED')
+  const { token } = await startClient(t, options).getToken('ada')
+  assert.equal(emulator.verify(token).userId, 'ada')
+})
+
+test('a reader of Redis learns nothing', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const client = startClient(t, options)
+  const user = { userId: 'ada-user-id', email: 'ada@acme.example', organizationId: 'acme-org' }
+  const { token } = await client.getToken(user)
+  await client.invalidate({ userId: 'bob-user-id' })
+  const second = await client.generateToken(user)
+  while (redis.cli('dbsize').trim() < '4') await new Promise(setImmediate)
+
+  const keys = redis.cli('--scan').trim().split('\n')
+  const dumps = keys.map((key) => redis.cli('dump', key))
+  const everything = [...keys, ...dumps].join('\n')
+  assert.ok(keys.every((key) => key.startsWith('velt-auth:')))
+  const secrets = [...Object.values(user), 'bob-user-id', emulator.apiKey, emulator.authToken]
+  const parts = [...token.split('.'), ...second.token.split('.')]
+  for (const secret of [...secrets, ...parts]) {
+    assert.ok(!everything.includes(secret), `${secret} in Redis`)
+    const encoded = Buffer.from(secret).toString('base64url').slice(2, -4)
+    assert.ok(!everything.includes(encoded), `${secret} in Redis, encoded`)
+  }
+  for (const key of keys) assert.notEqual(redis.cli('pttl', key).trim(), '-1', `${key} never ends`)
+})
+
+test('what was moved, cut or altered in Redis is ignored', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const isToken = (key) => !/:(lease|generation|invalidations)$/.test(key)
+  const tokenKeys = () => redis.cli('--scan').trim().split('\n').filter(isToken)
+  const writer = startClient(t, options)
+  await writer.getToken('ada')
+  while (tokenKeys().filter(Boolean).length < 1) await new Promise(setImmediate)
+  const [adas] = tokenKeys()
+  await writer.getToken('eve')
+  while (tokenKeys().length < 2) await new Promise(setImmediate)
+  const eves = tokenKeys().find((key) => key !== adas)
+
+  const length = Number(redis.cli('strlen', adas))
+  const lastBit = (length - 1) * 8
+  const bit = redis.cli('getbit', adas, lastBit).trim()
+  const attacks = {
+    moved: () => redis.cli('copy', eves, adas, 'replace'),
+    altered: () => redis.cli('setbit', adas, lastBit, bit === '0' ? 1 : 0),
+    cut: () =>
+      redis.cli(
+        'eval',
+        "redis.call('set', KEYS[1], redis.call('getrange', KEYS[1], 0, 40))",
+        1,
+        adas,
+      ),
+    garbage: () => redis.cli('set', adas, 'garbage'),
+    'of another type': () =>
+      redis.cli('eval', "redis.call('del', KEYS[1]) redis.call('lpush', KEYS[1], 'x')", 1, adas),
+  }
+  for (const [name, attack] of Object.entries(attacks)) {
+    for (const key of redis.cli('--scan').trim().split('\n')) {
+      if (key.endsWith(':lease')) redis.cli('del', key)
+    }
+    attack()
+    const asked = emulator.requests.length
+    const { token } = await startClient(t, options).getToken('ada')
+    assert.equal(emulator.verify(token).userId, 'ada', name)
+    assert.equal(emulator.requests.length, asked + 1, `${name}: Velt is asked`)
+    // The new answer replaces it.
+    while (true) {
+      const reader = startClient(t, options)
+      await reader.getToken('ada')
+      if (reader.stats().sharedHits === 1) break
+    }
+  }
+})
+
+test('other credentials, versions and endpoints share nothing', REDIS, async (t) => {
+  const { redis, options } = await start(t)
+  const tokens = new Set()
+  const { token } = await startClient(t, options).getToken('ada')
+  tokens.add(token)
+  for (const [emulatorOptions, changes] of [
+    [{ authToken: 'other-auth-token' }, {}],
+    [{ apiKey: 'other-api-key' }, {}],
+    [{}, { apiVersion: 'v2' }],
+    [{}, {}],
+  ]) {
+    const { emulator, options: theirs } = await emulate(t, emulatorOptions)
+    const client = startClient(t, { ...theirs, ...changes, cache: { redis: redis.url } })
+    const given = await client.getToken('ada')
+    assert.equal(emulator.verify(given.token).userId, 'ada', 'asked of its own Velt')
+    tokens.add(given.token)
+  }
+  assert.equal(tokens.size, 5)
+})
+
+test('a Redis Cluster of three nodes', REDIS, async (t) => {
+  const { urls } = await startRedisCluster(t)
+  const { emulator, options } = await emulate(t)
+  const clustered = { ...options, cache: { redis: urls } }
+  const [one, two] = [startClient(t, clustered), startClient(t, clustered)]
+  const users = USERS.slice(0, 50)
+  const asked = await Promise.all(users.map((user) => one.getToken(user)))
+  const shared = await Promise.all(users.map((user) => two.getToken(user)))
+  assert.deepEqual(shared, asked)
+  assert.equal(emulator.requests.length, 50)
+
+  await one.invalidate({ userId: users[0] })
+  const told = Date.now()
+  let { token } = asked[0]
+  while (token === asked[0].token) ({ token } = await two.getToken(users[0]))
+  assert.ok(Date.now() - told < 1000)
+})
+
+test('a master that Sentinels know', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const sentinel = await startSentinel(t, redis)
+  const cache = { redis: 'redis://mymaster', sentinels: sentinel.url }
+  const one = startClient(t, { ...options, cache })
+  const asked = await one.getToken('ada')
+  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
+  assert.deepEqual(await startClient(t, { ...options, cache }).getToken('ada'), asked)
+  assert.equal(emulator.requests.length, 1)
+})
+
+test('a server with TLS and a password', REDIS, async (t) => {
+  const authority = await createAuthority()
+  const { key, cert } = await authority.issue()
+  const folder = await temporaryFolder(t)
+  for (const [name, pem] of Object.entries({ key, cert, ca: authority.pem })) {
+    await writeFile(`${folder}/${name}.pem`, pem)
+  }
+  const redis = await startRedis(t)
+  const port = await unusedPort()
+  for (const [name, value] of [
+    ['tls-cert-file', `${folder}/cert.pem`],
+    ['tls-key-file', `${folder}/key.pem`],
+    ['tls-ca-cert-file', `${folder}/ca.pem`],
+    ['tls-auth-clients', 'no'],
+    ['tls-port', port],
+  ]) {
+    redis.cli('config', 'set', name, value)
+  }
+  redis.cli('acl', 'setuser', 'velt', 'on', '>pass word', '~velt-auth:*', '+@all')
+  const tls = await authority.issue()
+  const { emulator, options } = await emulate(t, { tls })
+  const cache = { redis: `rediss://velt:pass%20word@localhost:${port}/0` }
+  const trusting = { ...options, ca: authority.pem, cache }
+  const asked = await startClient(t, trusting).getToken('ada')
+  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
+  assert.deepEqual(await startClient(t, trusting).getToken('ada'), asked)
+  assert.equal(emulator.requests.length, 1)
+})
