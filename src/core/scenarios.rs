@@ -26,6 +26,8 @@ enum Weather {
     Refusing,
     /// Takes so long, and no time at all from then on.
     SlowOnce(Duration),
+    /// Gives a token that has lived for 40 hours, as another server's may have, and new ones then.
+    AgedOnce,
 }
 
 /// A Velt whose weather the test makes. Its tokens are `tok-1`, `tok-2`…
@@ -40,7 +42,7 @@ impl Source for Script {
         let weather = {
             let mut weather = self.weather.lock().unwrap();
             let now = *weather;
-            if matches!(now, Weather::SlowOnce(_)) {
+            if matches!(now, Weather::SlowOnce(_) | Weather::AgedOnce) {
                 *weather = Weather::Up;
             }
             now
@@ -49,6 +51,12 @@ impl Source for Script {
             Weather::Down => return Err(Error::transient(Code::Unavailable, "down")),
             Weather::Refusing => return Err(Error::permanent(Code::Unauthorized, "no")),
             Weather::SlowOnce(time) => sleep(time.min(deadline)).await,
+            Weather::AgedOnce => {
+                sleep(Duration::from_secs(1)).await;
+                let now = Clock::paused().now();
+                let (made, ends) = (now - 40 * HOUR, now + 8 * HOUR);
+                return Ok(Token::restored(format!("tok-{number}"), made, ends));
+            }
             Weather::Up => tokio::task::yield_now().await,
         }
         Ok(Token::new(format!("tok-{number}"), Clock::paused().now()))
@@ -318,6 +326,36 @@ async fn invalidation_voids_what_is_kept_and_what_is_on_its_way() {
         Ok("tok-5"),
         "and is not kept"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_at_an_invalidation_is_not_kept() {
+    let client = client();
+    client.turn(Weather::SlowOnce(Duration::from_secs(3)));
+    let on_its_way = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move { client.serve(user("ada")).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    client.invalidate("ada").await.unwrap();
+    assert_eq!(on_its_way.await.unwrap().as_deref(), Ok("tok-1"));
+    assert_eq!(client.entries(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_more_than_the_one_who_asked_asks_again() {
+    let client = client();
+    client.turn(Weather::AgedOnce);
+    let wants_more = CallOptions {
+        min_validity: Some(20 * HOUR),
+        ..CallOptions::default()
+    };
+    let (modest, demanding) = tokio::join!(client.serve(user("ada")), async {
+        tokio::task::yield_now().await;
+        client.serve_with(user("ada"), wants_more).await
+    });
+    assert_eq!(modest.as_deref(), Ok("tok-1"));
+    assert_eq!(demanding.as_deref(), Ok("tok-2"));
 }
 
 #[tokio::test(start_paused = true)]
