@@ -182,6 +182,21 @@ test('a server that dies while it asks delays the others, and no more', REDIS, a
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
+test('in an outage, what another server left is better than nothing', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const { token, expiresAt } = await startClient(t, options).getToken('ada')
+  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
+  const received = Date.now()
+  while (Date.now() < received + 3) await new Promise(setImmediate)
+
+  await emulator.close()
+  const cold = startClient(t, { ...options, maxAttempts: 1 })
+  // More than is left of it, and less than it had.
+  const stale = await cold.getToken('ada', { minValidity: expiresAt - Date.now() })
+  assert.equal(stale.token, token)
+  assert.deepEqual([cold.stats().staleServed, cold.stats().sharedHits], [1, 0])
+})
+
 test('a reader of Redis learns nothing', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const client = startClient(t, options)

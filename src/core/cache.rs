@@ -133,6 +133,21 @@ impl Cache {
         }
     }
 
+    /// Keeps a token that another server left, for want of any other.
+    pub fn store_last_resort(
+        &mut self,
+        user: &Arc<User>,
+        token: Option<Token>,
+        ticket: Ticket,
+        now: SystemTime,
+    ) {
+        if let Some(token) = token
+            && self.last_resort(user, now).is_none()
+        {
+            self.store(user, token, ticket);
+        }
+    }
+
     /// A renewal failed: leave it for a while, `retry_after` at the least.
     pub fn pause(&mut self, user: &User, retry_after: Option<Duration>, now: SystemTime) {
         if let Some(entry) = self.entries.peek_mut(user) {

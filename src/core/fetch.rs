@@ -54,13 +54,19 @@ impl<S: Source> Client<S> {
                     self.cache().store(user, token.clone(), ticket);
                     return Ok(token);
                 }
-                Ok(Found::Nothing(place)) => slot = Some(place),
+                Ok(Found::Nothing(place, leftover)) => {
+                    self.cache()
+                        .store_last_resort(user, leftover, ticket, self.clock.now());
+                    slot = Some(place);
+                }
                 Err(_) => {}
             }
         }
         match self.circuit.admit() {
             Ok(pass) => self.ask(user, ends, pass, ticket, slot).await,
             Err(error) => {
+                self.cache()
+                    .pause(user, error.retry_after, self.clock.now());
                 let outcome = Err(error);
                 self.tell_others(slot, &outcome);
                 outcome

@@ -50,17 +50,21 @@ pub struct Shared {
     is_followed: AtomicBool,
 }
 
-/// An answer that was asked for before an invalidation must not take the place of a newer one.
+/// An answer that was asked for before an invalidation must not take the place of a newer one. The
+/// lease outlasts the answer by a second, so that whoever saw the place empty just before looks
+/// again instead of asking again.
 const PUT: &str = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then \
-                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end";
+                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
+                   redis.call('PEXPIRE', KEYS[3], 1000) end";
 
 /// What the shared cache says to somebody who wants a token.
 #[derive(Debug)]
 pub enum Found {
     /// Somebody has asked already.
     Token(Token),
-    /// Ask, and put the answer here.
-    Nothing(Slot),
+    /// Ask, and put the answer here. There may be a token that is not wanted, but better than
+    /// nothing.
+    Nothing(Slot, Option<Token>),
 }
 
 /// A place for one token.
@@ -115,11 +119,11 @@ impl Shared {
         let mut pause = FIRST_POLL;
         loop {
             let (token, slot) = self.look_up(user).await?;
-            if let Some(token) = token.filter(&wanted) {
-                return Ok(Found::Token(token));
+            if let Some(token) = token.as_ref().filter(|token| wanted(token)) {
+                return Ok(Found::Token(token.clone()));
             }
             if Instant::now() >= patience || self.lease(&slot).await? {
-                return Ok(Found::Nothing(slot));
+                return Ok(Found::Nothing(slot, token));
             }
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             pause = MAX_POLL.min(pause * 2);
@@ -158,16 +162,15 @@ impl Shared {
         Ok(granted.is_some())
     }
 
-    /// Puts an answer where the others look. The lease is left to end by itself: whoever saw the
-    /// place empty a moment ago looks again instead of asking again.
+    /// Puts an answer where the others look.
     pub async fn put(&self, slot: &Slot, token: &Token, now: SystemTime) {
         let Ok(ttl) = token.expires_at().duration_since(now) else {
             return;
         };
         let put = cmd("EVAL")
             .arg(PUT)
-            .arg(2)
-            .arg(&[&slot.key, &slot.generation_key])
+            .arg(3)
+            .arg(&[&slot.key, &slot.generation_key, &slot.lease()])
             .arg(&slot.generation)
             .arg(self.seal.seal_token(token, &slot.place()))
             .milliseconds(ttl);
