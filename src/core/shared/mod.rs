@@ -50,12 +50,10 @@ pub struct Shared {
     is_followed: AtomicBool,
 }
 
-/// An answer that was asked for before an invalidation must not take the place of a newer one. The
-/// lease outlasts the answer by a second, so that whoever saw the place empty just before looks
-/// again instead of asking again.
+/// An answer that was asked for before an invalidation must not take the place of a newer one.
 const PUT: &str = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then \
-                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
-                   redis.call('PEXPIRE', KEYS[3], 1000) end";
+                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end \
+                   redis.call('DEL', KEYS[3])";
 
 /// What the shared cache says to somebody who wants a token.
 #[derive(Debug)]
@@ -117,16 +115,24 @@ impl Shared {
         wanted: impl Fn(&Token) -> bool,
     ) -> Result<Found, Down> {
         let mut pause = FIRST_POLL;
+        let mut has_lease = false;
         loop {
             let (token, slot) = self.look_up(user).await?;
             if let Some(token) = token.as_ref().filter(|token| wanted(token)) {
+                if has_lease {
+                    self.release(&slot).await;
+                }
                 return Ok(Found::Token(token.clone()));
             }
-            if Instant::now() >= patience || self.lease(&slot).await? {
+            if has_lease || Instant::now() >= patience {
                 return Ok(Found::Nothing(slot, token));
             }
-            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            pause = MAX_POLL.min(pause * 2);
+            // Whoever gets the lease looks once more: its last holder may just have answered.
+            has_lease = self.lease(&slot).await?;
+            if !has_lease {
+                sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+                pause = MAX_POLL.min(pause * 2);
+            }
         }
     }
 
@@ -162,7 +168,7 @@ impl Shared {
         Ok(granted.is_some())
     }
 
-    /// Puts an answer where the others look.
+    /// Puts an answer where the others look, and ends the lease.
     pub async fn put(&self, slot: &Slot, token: &Token, now: SystemTime) {
         let Ok(ttl) = token.expires_at().duration_since(now) else {
             return;
