@@ -5,16 +5,17 @@ export interface TokenSource {
   generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
 }
 
-export interface TokenHandlerOptions<Request> {
+/** `Subject` is what the framework hands to its handlers. */
+export interface TokenHandlerOptions<Subject extends unknown[]> {
   /** A `VeltAuthClient`. */
   client: TokenSource
   /**
-   * Says who is signed in, from your own session. It is the only source of identity: nothing else
-   * of the request is read. `null`, `undefined` and `false` mean nobody, and are answered with 401;
+   * Says who is signed in, from your own session. It is the only source of identity: what the
+   * request says of a user is never read. `null`, `undefined` and `false` mean nobody, and are answered with 401;
    * if it throws, the answer is 500.
    */
   identify: (
-    request: Request,
+    ...subject: Subject
   ) =>
     | VeltUser
     | string
@@ -27,7 +28,7 @@ export interface TokenHandlerOptions<Request> {
   /**
    * Told of every failure, with the detail that the browser does not get. Default: `console.error`.
    */
-  onError?: (error: unknown, request: Request) => void
+  onError?: (error: unknown, ...subject: Subject) => void
 }
 
 /** The body of every answer that is not a token. */

@@ -5,6 +5,9 @@ const { VeltAuthError, mistake } = require('./errors.js')
 const { list, object, oneOf } = require('./shape.js')
 
 /**
+ * What an adapter brings: no more of the request than this can matter.
+ *
+ * @typedef {{ method?: string, cacheControl?: string | null, signal: AbortSignal }} Call
  * @typedef {{ status: number, headers: Record<string, string>, body: string }} Reply
  * @typedef {'unauthenticated' | 'method_not_allowed' | 'rate_limited' | 'unavailable'
  *   | 'upstream_timeout' | 'upstream_error' | 'server_error'} PublicCode
@@ -49,32 +52,46 @@ const readOptions = object({
 })
 
 /**
- * @template Request
- * @param {import('./endpoint.js').TokenHandlerOptions<Request>} options
- * @returns {(method: string, request: Request, signal: AbortSignal) => Promise<Reply>}
+ * @template {unknown[]} Subject what the framework calls a request, for `identify` to read
+ * @param {import('./endpoint.js').TokenHandlerOptions<Subject>} options
+ * @returns {(call: Call, ...subject: Subject) => Promise<Reply>}
  */
 function createTokenHandler(options) {
   const { client, identify, methods, onError } = checked(options)
 
-  return async (method, request, signal) => {
+  return async ({ method, cacheControl, signal }, ...subject) => {
     if (!methods.includes(/** @type {any} */ (method))) {
       return problem('method_not_allowed', { allow: methods.join(', ') })
     }
     try {
-      const user = await identify(request)
+      const user = await identify(...subject)
       if (user === null || user === undefined || user === false) return problem('unauthenticated')
-      return reply(200, await client.generateToken(user, { signal }))
+      return reply(200, await askForToken(client, user, cacheControl, signal))
     } catch (error) {
       // A visitor who left is nobody's problem, and reads no answer.
-      if (!signal.aborted) report(onError, error, request)
+      if (!signal.aborted) report(onError, error, subject)
       return failure(error)
     }
   }
 }
 
 /**
- * @template Request
- * @param {import('./endpoint.js').TokenHandlerOptions<Request>} options
+ * A browser whose token failed before its time says `no-cache`: it must not get that one again.
+ *
+ * @param {import('./endpoint.js').TokenSource} client
+ * @param {import('../index.js').VeltUser | string} user
+ * @param {string | null | undefined} cacheControl
+ * @param {AbortSignal} signal
+ */
+function askForToken(client, user, cacheControl, signal) {
+  const fresh = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
+  // The second one becomes `getToken` with the cache.
+  return fresh ? client.generateToken(user, { signal }) : client.generateToken(user, { signal })
+}
+
+/**
+ * @template {unknown[]} Subject
+ * @param {import('./endpoint.js').TokenHandlerOptions<Subject>} options
  */
 function checked(options) {
   const read = readOptions(options ?? {}, 'options', CODE)
@@ -110,14 +127,14 @@ function logError(error) {
 }
 
 /**
- * @template Request
- * @param {(error: unknown, request: Request) => void} onError
+ * @template {unknown[]} Subject
+ * @param {(error: unknown, ...subject: Subject) => void} onError
  * @param {unknown} error
- * @param {Request} request
+ * @param {Subject} subject
  */
-function report(onError, error, request) {
+function report(onError, error, subject) {
   try {
-    onError(error, request)
+    onError(error, ...subject)
   } catch (second) {
     logError(second)
   }
@@ -150,14 +167,16 @@ function problem(code, headers) {
  * @returns {Reply}
  */
 function reply(status, body, headers) {
+  const text = JSON.stringify(body)
   return {
     status,
     headers: {
       'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(text)),
       'cache-control': 'no-store',
       ...headers,
     },
-    body: JSON.stringify(body),
+    body: text,
   }
 }
 

@@ -1,0 +1,85 @@
+// What the token endpoint does beside answering requests, which is in frameworks.test.mjs.
+
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { test } from 'node:test'
+import express from 'express'
+import { generateVeltAuthToken, VeltAuthClient } from 'velt-auth'
+import { veltTokenHandler } from 'velt-auth/node'
+import { createSelfSigned } from './support/certificates.mjs'
+import { emulate, emulateWithClient } from './support/emulator.mjs'
+import { listen } from './support/servers.mjs'
+
+/** A server of nothing but the endpoint, and a way to call it. */
+async function startEndpoint(t, options) {
+  const handle = veltTokenHandler({ identify: () => ({ userId: 'ada' }), ...options })
+  const { url } = await listen(t, createServer(handle), 'http://127.0.0.1')
+  return () => fetch(url, { method: 'POST' })
+}
+
+async function assertProblem(response, status, code) {
+  assert.equal(response.status, status)
+  assert.equal((await response.json()).error.code, code)
+}
+
+test("the guide's endpoint, with generateVeltAuthToken", async (t) => {
+  const { emulator, options } = await emulate(t)
+  const app = express()
+  app.get('/generate-velt-jwt-token', async (_req, res) => {
+    res.json(await generateVeltAuthToken({ userId: 'ada' }, options))
+  })
+  const { url } = await listen(t, createServer(app), 'http://127.0.0.1')
+  const token = await (await fetch(`${url}/generate-velt-jwt-token`)).json()
+  assert.equal(emulator.verify(token).userId, 'ada')
+})
+
+test('a certificate that is not trusted is no matter of trying again', async (t) => {
+  const { options } = await emulate(t, { tls: await createSelfSigned() })
+  const errors = []
+  const onError = (error) => errors.push(error.code)
+  const call = await startEndpoint(t, { client: new VeltAuthClient(options), onError })
+  await assertProblem(await call(), 502, 'upstream_error')
+  assert.deepEqual(errors, ['ERR_VELT_NETWORK'])
+})
+
+test('a closed client is 503: another server may answer', async (t) => {
+  const { client } = await emulateWithClient(t)
+  const call = await startEndpoint(t, { client, onError: () => {} })
+  client.close()
+  await assertProblem(await call(), 503, 'unavailable')
+})
+
+test('without onError, failures are logged; an onError that throws harms nobody', async (t) => {
+  const { mock } = t.mock.method(console, 'error', () => {})
+  const { client } = await emulateWithClient(t)
+  const identify = () => 7
+  const silent = await startEndpoint(t, { client, identify })
+  await assertProblem(await silent(), 500, 'server_error')
+  assert.equal(mock.calls[0].arguments[0].code, 'ERR_VELT_INVALID_USER')
+
+  const broken = new Error('a bug in onError')
+  const onError = () => {
+    throw broken
+  }
+  const throwing = await startEndpoint(t, { client, identify, onError })
+  await assertProblem(await throwing(), 500, 'server_error')
+  assert.equal(mock.calls[1].arguments[0], broken)
+})
+
+test('wrong options are refused when the handler is made', () => {
+  const client = { generateToken: () => {} }
+  const identify = () => null
+  for (const [options, message] of [
+    [{ identify }, /client is missing: pass a VeltAuthClient/],
+    [{ client }, /identify is missing: pass a function that says who is signed in/],
+    [{ client: {}, identify }, /options\.client must be a VeltAuthClient/],
+    [{ client, identify: 'ada' }, /options\.identify must be a function/],
+    [{ client, identify, methods: [] }, /options\.methods must list/],
+    [{ client, identify, methods: ['PUT'] }, /options\.methods\[0\] must be 'GET' or 'POST'/],
+    [{ client, identify, onError: true }, /options\.onError must be a function/],
+    [{ client, identify, userId: 'ada' }, /options cannot have 'userId': its fields are/],
+    [undefined, /client is missing/],
+  ]) {
+    assert.throws(() => veltTokenHandler(options), { code: 'ERR_VELT_CONFIG', message })
+  }
+})

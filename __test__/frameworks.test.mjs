@@ -1,0 +1,188 @@
+// One endpoint, whatever the framework: the same requests, and the same status, headers and body.
+
+import assert from 'node:assert/strict'
+import { createServer, request as httpRequest } from 'node:http'
+import { describe, test } from 'node:test'
+import { emulateWithClient } from './support/emulator.mjs'
+import { FRAMEWORKS, PATH } from './support/frameworks.mjs'
+import { listen } from './support/servers.mjs'
+
+/** What a framework or Node says of itself and of the connection. */
+const NOT_OURS = ['connection', 'date', 'keep-alive', 'x-powered-by']
+
+const SPOOFED = { userId: 'eve', isAdmin: true, organizationId: 'evil' }
+const BUG = new Error('the session store is down')
+const fail = () => {
+  throw BUG
+}
+
+const unauthenticated = [401, 'unauthenticated']
+const methodNotAllowed = [405, 'method_not_allowed', { allow: 'POST' }]
+const serverError = [500, 'server_error']
+const upstreamError = [502, 'upstream_error']
+const rateLimited = (seconds) => [429, 'rate_limited', { 'retry-after': seconds }]
+const unavailable = (seconds) => [503, 'unavailable', { 'retry-after': seconds }]
+
+/** A refusal in Velt's own words, which are not for visitors. */
+const refusal = (status) => ({ error: { status, message: 'Velt: key emulator-api-key' } })
+
+/** `[what is done, the problem that comes of it]`; what is not said is as it should be. */
+const PROBLEMS = [
+  [{ identify: () => null }, unauthenticated],
+  [{ identify: () => undefined }, unauthenticated],
+  [{ identify: async () => false }, unauthenticated],
+
+  [{ method: 'GET' }, methodNotAllowed],
+  [{ method: 'HEAD' }, methodNotAllowed],
+  [{ method: 'PUT' }, methodNotAllowed],
+  [{ method: 'DELETE' }, methodNotAllowed],
+  [{ method: 'OPTIONS' }, methodNotAllowed],
+  [{ methods: ['GET'] }, [405, 'method_not_allowed', { allow: 'GET' }]],
+  // It would make a token for none.
+  [
+    { methods: ['GET', 'POST'], method: 'HEAD' },
+    [405, 'method_not_allowed', { allow: 'GET, POST' }],
+  ],
+
+  [{ identify: () => Promise.reject(BUG) }, serverError, BUG],
+  [{ identify: fail }, serverError, BUG],
+  [{ identify: () => '' }, serverError, 'ERR_VELT_INVALID_USER'],
+  [{ identify: () => 7 }, serverError, 'ERR_VELT_INVALID_USER'],
+  [{ identify: () => ({}) }, serverError, 'ERR_VELT_INVALID_USER'],
+  [{ identify: () => ({ userId: 7 }) }, serverError, 'ERR_VELT_INVALID_USER'],
+  [{ identify: () => ({ userId: 'ada', password: 'x' }) }, serverError, 'ERR_VELT_INVALID_USER'],
+
+  [{ fault: refusal('RESOURCE_EXHAUSTED') }, rateLimited('1'), 'ERR_VELT_RATE_LIMITED'],
+  [
+    { fault: { ...refusal('RESOURCE_EXHAUSTED'), retryAfter: 7 } },
+    rateLimited('7'),
+    'ERR_VELT_RATE_LIMITED',
+  ],
+  [{ fault: refusal('UNAVAILABLE') }, unavailable('1'), 'ERR_VELT_UNAVAILABLE'],
+  [{ fault: { status: 503, retryAfter: 30 } }, unavailable('30'), 'ERR_VELT_UNAVAILABLE'],
+  [{ fault: { status: 502, body: '<html>' } }, unavailable('1'), 'ERR_VELT_UNAVAILABLE'],
+  [{ fault: { reset: 'headers' } }, unavailable('1'), 'ERR_VELT_NETWORK'],
+  [{ fault: { stall: 'headers' } }, [504, 'upstream_timeout'], 'ERR_VELT_TIMEOUT'],
+  [{ fault: refusal('UNAUTHENTICATED') }, upstreamError, 'ERR_VELT_UNAUTHORIZED'],
+  [{ fault: refusal('INVALID_ARGUMENT') }, upstreamError, 'ERR_VELT_REJECTED'],
+  [{ fault: { status: 200, body: '{}' } }, upstreamError, 'ERR_VELT_BAD_RESPONSE'],
+  [
+    { fault: { status: 307, headers: { location: 'https://example.com' } } },
+    upstreamError,
+    'ERR_VELT_BAD_RESPONSE',
+  ],
+]
+
+const MESSAGES = {
+  unauthenticated: 'Sign in first.',
+  method_not_allowed: 'This endpoint does not take this method.',
+  rate_limited: 'Too many token requests; try again later.',
+  server_error: 'The token endpoint is not set up correctly.',
+  upstream_error: 'A token could not be had.',
+  unavailable: 'Tokens are not available at the moment; try again later.',
+  upstream_timeout: 'A token could not be had in time; try again.',
+}
+const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
+
+/** The endpoint in `framework`, behind it an emulator; `errors` has what `onError` was told. */
+async function start(t, { listener, header }, { timeout = 300, ...options } = {}) {
+  const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1, timeout })
+  const errors = []
+  const handlerOptions = {
+    client,
+    identify: () => ({ userId: 'ada' }),
+    onError: (error, ...subject) => errors.push([error, headerOf('x-asked', subject)]),
+    ...options,
+  }
+  const headerOf = (name, [request, ...rest]) => header(request, name, ...rest)
+  const { url } = await listen(t, createServer(await listener(handlerOptions)), 'http://127.0.0.1')
+  const call = (init, query = '') => fetch(`${url}${PATH}${query}`, { method: 'POST', ...init })
+  return { emulator, errors, call, url: `${url}${PATH}` }
+}
+
+/** All that a response says. */
+async function read(response) {
+  const headers = Object.fromEntries(response.headers)
+  for (const name of NOT_OURS) delete headers[name]
+  return { status: response.status, headers, body: await response.text() }
+}
+
+/** The same, as it should be. */
+function expected(status, json, extra) {
+  const body = JSON.stringify(json)
+  const headers = {
+    'cache-control': 'no-store',
+    'content-length': String(Buffer.byteLength(body)),
+    'content-type': 'application/json; charset=utf-8',
+    ...extra,
+  }
+  return { status, headers, body }
+}
+
+function expectedProblem([status, code, extra]) {
+  const error = { code, message: MESSAGES[code], retryable: RETRYABLE.includes(code) }
+  return expected(status, { error }, extra)
+}
+
+for (const [name, framework] of Object.entries(FRAMEWORKS)) {
+  describe(name, () => {
+    test('answers the token, which nobody may store', async (t) => {
+      const { emulator, call } = await start(t, framework)
+      const answer = await read(await call())
+      const { token } = JSON.parse(answer.body)
+      const expiresAt = emulator.verify(token).exp * 1000
+      assert.deepEqual(answer, expected(200, { token, expiresAt }))
+    })
+
+    test('answers GET where that is wanted', async (t) => {
+      const { emulator, call } = await start(t, framework, { methods: ['GET'] })
+      const { token } = await (await call({ method: 'GET' })).json()
+      assert.equal(emulator.verify(token).userId, 'ada')
+    })
+
+    test('takes identity from identify() alone, and reads no body', async (t) => {
+      const sessions = { s1: { userId: 'ada', organizationId: 'acme', isAdmin: false } }
+      const { emulator, call } = await start(t, framework, {
+        identify: async (request, c) => sessions[framework.header(request, 'x-session', c)],
+      })
+      const query = `?${new URLSearchParams(SPOOFED)}`
+      for (const [type, body] of [
+        ['application/json', JSON.stringify({ ...SPOOFED, user: SPOOFED })],
+        ['application/x-www-form-urlencoded', `${new URLSearchParams(SPOOFED)}`],
+        ['text/xml', '<userId>eve</userId>'],
+      ]) {
+        const headers = { 'x-session': 's1', 'content-type': type, ...SPOOFED }
+        const response = await call({ headers, body }, query)
+        const { userId, organizationId, isAdmin } = emulator.verify((await response.json()).token)
+        assert.deepEqual({ userId, organizationId, isAdmin }, sessions.s1)
+      }
+      assert.equal((await call({}, query)).status, 401)
+    })
+
+    test('answers every problem as a problem, and tells onError why', async (t) => {
+      for (const [{ method = 'POST', fault, ...options }, problem, reason] of PROBLEMS) {
+        const { emulator, errors, call } = await start(t, framework, options)
+        if (fault) emulator.fault(fault)
+        const answer = await read(await call({ method, headers: { 'x-asked': 'me' } }))
+        const right = expectedProblem(problem)
+        if (method === 'HEAD') right.body = ''
+        assert.deepEqual(answer, right)
+        const told = errors.map(([error, asked]) => [error === BUG ? BUG : error.code, asked])
+        assert.deepEqual(told, reason ? [[reason, 'me']] : [])
+        if (!fault) assert.equal(emulator.connections, 0)
+      }
+    })
+
+    test('drops the request to Velt when its visitor leaves, which is no error', async (t) => {
+      const { emulator, errors, url } = await start(t, framework, { timeout: 10_000 })
+      emulator.fault({ stall: 'headers' })
+      const visitor = httpRequest(url, { method: 'POST' })
+      visitor.on('error', () => {})
+      visitor.end()
+      while (emulator.requests.length === 0) await new Promise(setImmediate)
+      visitor.destroy()
+      assert.equal(await emulator.requests[0].closed, 'aborted')
+      assert.deepEqual(errors, [])
+    })
+  })
+}

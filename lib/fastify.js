@@ -1,0 +1,21 @@
+const { createTokenHandler } = require('./handler.js')
+const { toCall } = require('./node-call.js')
+
+/** @param {import('./fastify.js').TokenHandlerOptions} options */
+function veltTokenHandler(options) {
+  const handle = createTokenHandler(options)
+
+  /** @param {import('fastify').FastifyInstance} app */
+  return async function veltToken(app) {
+    // No body is read, so none can be refused: of no type, of no length, with no syntax.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+
+    app.all('/', async (request, reply) => {
+      const { status, headers, body } = await handle(toCall(request.raw, reply.raw), request)
+      return reply.code(status).headers(headers).send(body)
+    })
+  }
+}
+
+exports.veltTokenHandler = veltTokenHandler

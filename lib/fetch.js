@@ -1,0 +1,22 @@
+const { createTokenHandler } = require('./handler.js')
+
+/**
+ * @template {unknown[]} Context
+ * @param {import('./fetch.js').TokenHandlerOptions<Context>} options
+ */
+function veltTokenHandler(options) {
+  const handle = createTokenHandler(options)
+
+  /**
+   * @param {Request} request
+   * @param {Context} context
+   */
+  return async function veltToken(request, ...context) {
+    const { method, signal } = request
+    const call = { method, cacheControl: request.headers.get('cache-control'), signal }
+    const { status, headers, body } = await handle(call, request, ...context)
+    return new Response(body, { status, headers })
+  }
+}
+
+exports.veltTokenHandler = veltTokenHandler

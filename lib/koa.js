@@ -1,0 +1,17 @@
+const { createTokenHandler } = require('./handler.js')
+const { toCall } = require('./node-call.js')
+
+/** @param {import('./koa.js').TokenHandlerOptions} options */
+function veltTokenHandler(options) {
+  const handle = createTokenHandler(options)
+
+  /** @param {import('koa').Context} ctx */
+  return async function veltToken(ctx) {
+    const { status, headers, body } = await handle(toCall(ctx.req, ctx.res), ctx)
+    ctx.status = status
+    ctx.body = body
+    ctx.set(headers)
+  }
+}
+
+exports.veltTokenHandler = veltTokenHandler

@@ -1,0 +1,20 @@
+// For `node:http`, and for Express, whose requests and responses are Node's own.
+
+const { createTokenHandler } = require('./handler.js')
+const { toCall } = require('./node-call.js')
+
+/** @param {import('./node.js').TokenHandlerOptions} options */
+function veltTokenHandler(options) {
+  const handle = createTokenHandler(options)
+
+  /**
+   * @param {import('node:http').IncomingMessage} req
+   * @param {import('node:http').ServerResponse} res
+   */
+  return async function veltToken(req, res) {
+    const { status, headers, body } = await handle(toCall(req, res), req)
+    res.writeHead(status, headers).end(body)
+  }
+}
+
+exports.veltTokenHandler = veltTokenHandler
