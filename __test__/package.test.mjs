@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { generateVeltAuthToken, VeltAuthClient, VeltAuthError } from 'velt-auth'
-import { runNode } from './support/processes.mjs'
+import { run, runNode } from './support/processes.mjs'
 
 const require = createRequire(import.meta.url)
 
@@ -21,8 +21,17 @@ test('every entry point of package.json can be loaded', async () => {
   for (const entry of Object.keys(modules)) await import(`velt-auth${entry.slice(1)}`)
 })
 
+for (const resolution of ['node16', 'nodenext', 'bundler']) {
+  test(`every entry point has its types, with moduleResolution: ${resolution}`, async () => {
+    const module = resolution === 'bundler' ? 'esnext' : resolution
+    const options = `--module ${module} --moduleResolution ${resolution} --target es2022 --types node`
+    const rest = '--strict --noEmit --skipLibCheck --ignoreConfig __test__/types/usage.mts'
+    await run('npx', ['tsc', ...options.split(' '), ...rest.split(' ')])
+  })
+}
+
 test('the demo brings a token to a visitor who is signed in, and to no other', async () => {
-  const printed = await runNode("await import('./examples/express/demo.mjs')")
+  const printed = await runNode("await import('./examples/demo.mjs')")
   assert.match(printed, /Not signed in: 401/)
   assert.match(printed, /Signed in as ada: 200/)
   assert.match(printed, /userId: 'ada'/)

@@ -1,13 +1,11 @@
 import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
 
-export type TokenHandlerOptions<Context extends unknown[] = []> = Options<
-  [request: Request, ...context: Context]
->
+export type TokenHandlerOptions<Context = unknown> = Options<[request: Request, context: Context]>
 export type { TokenProblem }
 
 /**
  * A token endpoint from a Web `Request` to a `Response`: for Hono, Next.js, Remix, SvelteKit, Bun,
- * Deno. What the handler is called with beyond the request, `identify` gets too.
+ * Deno. What the handler is called with beside the request, `identify` gets too.
  *
  * ```js
  * // Next.js, app/api/velt/token/route.js
@@ -23,6 +21,6 @@ export type { TokenProblem }
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
  */
-export function veltTokenHandler<Context extends unknown[] = []>(
+export function veltTokenHandler<Context = unknown>(
   options: TokenHandlerOptions<Context>,
-): (request: Request, ...context: Context) => Promise<Response>
+): (request: Request, context?: Context) => Promise<Response>

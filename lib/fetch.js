@@ -1,7 +1,7 @@
 const { createTokenHandler } = require('./handler.js')
 
 /**
- * @template {unknown[]} Context
+ * @template Context
  * @param {import('./fetch.js').TokenHandlerOptions<Context>} options
  */
 function veltTokenHandler(options) {
@@ -9,12 +9,12 @@ function veltTokenHandler(options) {
 
   /**
    * @param {Request} request
-   * @param {Context} context
+   * @param {Context} context whatever the framework has beside the request
    */
-  return async function veltToken(request, ...context) {
+  return async function veltToken(request, context) {
     const { method, signal } = request
     const call = { method, cacheControl: request.headers.get('cache-control'), signal }
-    const { status, headers, body } = await handle(call, request, ...context)
+    const { status, headers, body } = await handle(call, request, context)
     return new Response(body, { status, headers })
   }
 }

@@ -10,6 +10,9 @@ const CHECKS = [
   ['clippy', 'cargo', ['clippy', '--locked', '--no-default-features', '--all-targets', ...DENY]],
   ['biome', 'npx', ['biome', 'check', '--error-on-warnings']],
   ['tsc', 'npx', ['tsc', '--project', '.']],
+  ['publint', 'npx', ['publint', '--strict']],
+  // velt-auth/browser is an ES module on purpose: browsers take no other.
+  ['attw', 'npx', ['attw', '--pack', '--profile=node16', '--ignore-rules=cjs-resolves-to-esm']],
 ]
 
 const run = (command, args, stdio) => spawnSync(command, args, { stdio, shell: true }).status === 0

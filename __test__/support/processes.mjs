@@ -7,9 +7,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
+export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
+
+/** Runs a program in the checkout. Rejects with what it printed if it fails, or does not end. */
+export async function run(program, args, options) {
+  return await execute(program, args, { cwd: CHECKOUT, timeout: 30_000, ...options })
+}
 
 /** A folder that is gone when the test ends. */
 export async function temporaryFolder(t) {
@@ -27,7 +32,6 @@ export async function temporaryFolder(t) {
 export async function runNode(source, environment = {}, flags = []) {
   const args = [...flags, '--input-type=module', '--eval', source]
   const { stdout } = await run(process.execPath, args, {
-    cwd: CHECKOUT,
     env: { PATH: process.env.PATH, ...environment },
     timeout: 120_000,
   })

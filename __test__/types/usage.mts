@@ -1,6 +1,11 @@
 // What TypeScript users write, and what must not compile.
 
+import { createServer } from 'node:http'
+import type { VeltAuthProvider } from '@veltdev/types'
 import express from 'express'
+import Fastify from 'fastify'
+import { type Context, Hono } from 'hono'
+import Koa from 'koa'
 import {
   generateVeltAuthToken,
   VeltAuthClient,
@@ -10,8 +15,13 @@ import {
   type VeltToken,
   type VeltUser,
 } from 'velt-auth'
+import { createAuthProvider, fetchVeltToken, VeltTokenError } from 'velt-auth/browser'
 import { type Emulator, startEmulator } from 'velt-auth/emulator'
 import { veltTokenHandler } from 'velt-auth/express'
+import * as fastify from 'velt-auth/fastify'
+import * as web from 'velt-auth/fetch'
+import * as koa from 'velt-auth/koa'
+import * as node from 'velt-auth/node'
 
 const user: VeltUser = { userId: 'ada', email: null, organizationId: undefined }
 const text: string = await generateVeltAuthToken(user)
@@ -50,6 +60,27 @@ app.post(
   }),
 )
 
+Fastify().register(
+  fastify.veltTokenHandler({ client, identify: (request) => request.headers.from }),
+  { prefix: '/api/velt/token' },
+)
+new Koa().use(koa.veltTokenHandler({ client, identify: async (ctx) => ctx.state.user?.id }))
+createServer(node.veltTokenHandler({ client, identify: (req) => req.headers.from }))
+
+/** A route handler of Next.js, or whatever calls with the request alone. */
+const POST = web.veltTokenHandler({ client, identify: (request) => request.headers.get('from') })
+const response: Promise<Response> = POST(new Request('http://localhost'))
+const inHono = web.veltTokenHandler({ client, identify: (_request, c: Context) => c.get('user') })
+new Hono().all('/api/velt/token', (c) => inHono(c.req.raw, c))
+
+const provider: VeltAuthProvider = createAuthProvider({ user: { userId: 'ada' } })
+const fetched: VeltToken = await fetchVeltToken('/token', { fresh: true })
+try {
+  await createAuthProvider({ user: { userId: 'ada' }, endpoint: '/token' }).generateToken()
+} catch (error) {
+  if (error instanceof VeltTokenError && error.code === 'unauthenticated') console.log(error.status)
+}
+
 const emulator: Emulator = await startEmulator({ port: 0 })
 emulator.fault({ error: { status: 'UNAVAILABLE' }, times: 2 })
 
@@ -65,7 +96,11 @@ new VeltAuthClient({ timeOut: 5 })
 new VeltAuthError()
 // @ts-expect-error identify is required
 veltTokenHandler({ client })
+// @ts-expect-error the context is the one that identify reads
+inHono(new Request('http://localhost'), 'context')
+// @ts-expect-error a user has an id
+createAuthProvider({ user: { name: 'Ada' } })
 // @ts-expect-error Velt knows no such role
 const role: VeltResource['accessRole'] = 'owner'
 
-export { expiresAt, rejected, role, sameText, text, token }
+export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token }

@@ -1,0 +1,67 @@
+// What bundlers make of the package for a browser: the server's half must not get in, and the
+// browser's half must be small.
+
+import assert from 'node:assert/strict'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
+import * as esbuild from 'esbuild'
+import * as vite from 'vite'
+import { CHECKOUT, temporaryFolder } from './support/processes.mjs'
+
+const SENTENCE = 'velt-auth runs on your server; import velt-auth/browser'
+
+/** An app that has velt-auth installed, and one module. */
+async function app(t, source) {
+  const folder = await temporaryFolder(t)
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(CHECKOUT, join(folder, 'node_modules/velt-auth'))
+  const entry = join(folder, 'app.js')
+  await writeFile(entry, source)
+  return { folder, entry }
+}
+
+/** Each gives the text of the one file that it makes of `entry`. */
+const BUNDLERS = {
+  async esbuild({ entry }) {
+    const { outputFiles } = await esbuild.build({
+      entryPoints: [entry],
+      bundle: true,
+      logLevel: 'silent',
+      minify: true,
+      write: false,
+    })
+    return outputFiles[0].text
+  },
+  async Vite({ folder, entry }) {
+    const { output } = await vite.build({
+      root: folder,
+      configFile: false,
+      logLevel: 'silent',
+      build: { write: false, rollupOptions: { input: entry } },
+    })
+    return output[0].code
+  },
+}
+
+for (const [name, bundle] of Object.entries(BUNDLERS)) {
+  test(`${name}: the main entry throws where it is run, and brings nothing else along`, async (t) => {
+    const source = "import { VeltAuthClient } from 'velt-auth'\nnew VeltAuthClient()"
+    const code = await bundle(await app(t, source))
+    assert.throws(() => runInNewContext(code), { message: SENTENCE })
+    assert.ok(!code.includes('VELT_AUTH_TOKEN'))
+  })
+
+  test(`${name}: velt-auth/browser is under 3 kB`, async (t) => {
+    const source = "import * as velt from 'velt-auth/browser'\nglobalThis.velt = velt"
+    const code = await bundle(await app(t, source))
+    const sandbox = {}
+    runInNewContext(code, sandbox)
+    assert.equal(typeof sandbox.velt.createAuthProvider, 'function')
+    const size = gzipSync(code).length
+    assert.ok(size < 3000, `${size} bytes gzipped`)
+    t.diagnostic(`${size} bytes gzipped`)
+  })
+}
