@@ -4,21 +4,22 @@
 import { once } from 'node:events'
 import { VeltAuthClient } from 'velt-auth'
 import { startEmulator } from 'velt-auth/emulator'
-import { createApp } from './app.mjs'
+import { createApp } from './express/app.mjs'
+import { createSite } from './site/server.mjs'
 
 const emulator = await startEmulator()
 const { url: baseUrl, apiKey, authToken } = emulator
 const client = new VeltAuthClient({ baseUrl, apiKey, authToken })
-const server = createApp(client).listen(0, '127.0.0.1')
+const server = createSite(createApp(client), apiKey).listen(0, '127.0.0.1')
 await once(server, 'listening')
-const app = `http://127.0.0.1:${server.address().port}`
+const site = `http://127.0.0.1:${server.address().port}`
 
-const stranger = await fetch(`${app}/api/velt/token`, { method: 'POST' })
+const stranger = await fetch(`${site}/api/velt/token`, { method: 'POST' })
 console.log('Not signed in:', stranger.status, await stranger.text())
 
-const signIn = await fetch(`${app}/sign-in/ada`, { method: 'POST' })
+const signIn = await fetch(`${site}/sign-in/ada`, { method: 'POST' })
 const cookie = signIn.headers.get('set-cookie').split(';')[0]
-const answer = await fetch(`${app}/api/velt/token`, { method: 'POST', headers: { cookie } })
+const answer = await fetch(`${site}/api/velt/token`, { method: 'POST', headers: { cookie } })
 const { token, expiresAt } = await answer.json()
 console.log('Signed in as ada:', answer.status, token)
 console.log('It says:', emulator.verify(token))

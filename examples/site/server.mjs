@@ -1,0 +1,44 @@
+// What the examples share: a page, and signing in. The token endpoint is the framework's.
+
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { SIGN_OUT, signedIn, signIn } from './sessions.mjs'
+
+const { resolve } = createRequire(import.meta.url)
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+/** The page's import map says which module is which; the SDK has its version in its path. */
+const FILES = [
+  [/^\/$/, 'text/html; charset=utf-8', here('page.html')],
+  [/^\/velt-auth-browser\.js$/, 'text/javascript', resolve('velt-auth/browser')],
+  [/^\/veltdev-client\.js$/, 'text/javascript', resolve('@veltdev/client/esm/index.js')],
+  [/^\/lib\/sdk@[^/]+\/velt\.js$/, 'text/javascript', here('velt-sdk.js')],
+]
+
+/**
+ * @param {import('node:http').RequestListener} app answers what is under `/api/`
+ * @param {string} apiKey Velt's, which is no secret
+ * @param {boolean} emulated whether the page takes its SDK from here, and not from Velt's CDN
+ */
+export function createSite(app, apiKey, emulated = true) {
+  return createServer(async (req, res) => {
+    if (req.url.startsWith('/api/')) return app(req, res)
+    if (req.method === 'POST') return json(res, {}, { 'set-cookie': cookieFor(req.url) })
+    if (req.url === '/me') {
+      return json(res, { user: signedIn(req.headers.cookie), apiKey, emulated })
+    }
+    const [, type, file] = FILES.find(([path]) => path.test(req.url)) ?? []
+    if (!file) return res.writeHead(404).end()
+    res.writeHead(200, { 'content-type': type }).end(await readFile(file))
+  })
+}
+
+function cookieFor(url) {
+  return signIn(url.replace('/sign-in/', '')) ?? SIGN_OUT
+}
+
+function json(res, value, headers) {
+  res.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value))
+}
