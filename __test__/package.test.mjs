@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { generateVeltAuthToken, VeltAuthClient, VeltAuthError } from 'velt-auth'
-import { run, runNode } from './support/processes.mjs'
+import { run, runNode, startServer } from './support/processes.mjs'
 
 const require = createRequire(import.meta.url)
 
@@ -36,3 +36,15 @@ test('the demo brings a token to a visitor who is signed in, and to no other', a
   assert.match(printed, /Signed in as ada: 200/)
   assert.match(printed, /userId: 'ada'/)
 })
+
+for (const name of ['express', 'fastify', 'hono']) {
+  test(`example:${name} gives a token to a visitor who is signed in`, async (t) => {
+    const env = { PORT: '0' }
+    const url = await startServer(t, process.execPath, ['examples/start.mjs', name], { env })
+    const signIn = await fetch(`${url}/sign-in/bob`, { method: 'POST' })
+    const cookie = signIn.headers.get('set-cookie').split(';')[0]
+    const ask = (headers) => fetch(`${url}/api/velt/token`, { method: 'POST', headers })
+    assert.equal((await ask({ cookie })).status, 200)
+    assert.equal((await ask({})).status, 401)
+  })
+}

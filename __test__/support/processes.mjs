@@ -1,9 +1,11 @@
 // Other processes: what a user's own server would be.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -21,6 +23,26 @@ export async function temporaryFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), 'velt-auth-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** Starts a server that ends with the test, and waits for the URL that it prints. */
+export async function startServer(t, program, args, { env, ...options } = {}) {
+  const server = spawn(program, args, {
+    cwd: CHECKOUT,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  })
+  const end = once(server, 'exit')
+  t.after(async () => {
+    server.kill()
+    await end
+  })
+  for await (const line of createInterface(server.stdout)) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+    if (url) return url
+  }
+  throw new Error(`${program} ${args.join(' ')} ended without a URL`)
 }
 
 /**
