@@ -36,9 +36,9 @@ export interface AuthProviderOptions {
  * })
  * ```
  *
- * What can mend itself is tried up to three times more: no answer, 429, 503 and 504, after
- * `Retry-After` where it is given (a minute at most), else after 1, 2 and 4 seconds and some more at
- * random. A 401 or 403 ends it at once.
+ * What can mend itself is tried up to three times more: no answer, 429, 503, 504 and a proxy's 502,
+ * after `Retry-After` where it is given (a minute at most), else after 1, 2 and 4 seconds, and some
+ * more at random. A 401 or 403 ends it at once.
  *
  * @param endpoint where your `veltTokenHandler` is, on your own origin. Default:
  *   `'/api/velt/token'`
