@@ -65,7 +65,7 @@ describe('in Chromium', needs('chromium'), () => {
 
   for (const [name, { path, ask }] of Object.entries(PAGES)) {
     test(`${name}: a token arrives, and expiry leads to a new one`, async (t) => {
-      const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 2000 })
+      const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 4000 })
       await signIn()
       await page.goto(url + path)
       const [{ token }] = await brought(page, 1)
@@ -110,10 +110,11 @@ describe('in Chromium', needs('chromium'), () => {
   }
 
   test('identify() with fetchVeltToken, before and after expiry', async (t) => {
-    const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 2000 })
+    const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 4000 })
     await page.goto(url)
-    await signIn()
     await page.waitForFunction(() => window.Velt)
+    // Only now, so that the page does not see it, and leaves the rest to this test.
+    await signIn()
     await page.evaluate(async () => {
       const { getVeltClient } = await import('@veltdev/client')
       const { fetchVeltToken } = await import('velt-auth/browser')

@@ -62,7 +62,7 @@ const PROBLEMS = [
   [{ fault: { status: 503, retryAfter: 30 } }, unavailable('30'), 'ERR_VELT_UNAVAILABLE'],
   [{ fault: { status: 502, body: '<html>' } }, unavailable('1'), 'ERR_VELT_UNAVAILABLE'],
   [{ fault: { reset: 'headers' } }, unavailable('1'), 'ERR_VELT_NETWORK'],
-  [{ fault: { stall: 'headers' } }, [504, 'upstream_timeout'], 'ERR_VELT_TIMEOUT'],
+  [{ fault: { stall: 'headers' }, timeout: 300 }, [504, 'upstream_timeout'], 'ERR_VELT_TIMEOUT'],
   [{ fault: refusal('UNAUTHENTICATED') }, upstreamError, 'ERR_VELT_UNAUTHORIZED'],
   [{ fault: refusal('INVALID_ARGUMENT') }, upstreamError, 'ERR_VELT_REJECTED'],
   [{ fault: { status: 200, body: '{}' } }, upstreamError, 'ERR_VELT_BAD_RESPONSE'],
@@ -85,7 +85,7 @@ const MESSAGES = {
 const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
 
 /** The endpoint in `framework`, behind it an emulator; `errors` has what `onError` was told. */
-async function start(t, { listener, header }, { timeout = 300, ...options } = {}) {
+async function start(t, { listener, header }, { timeout, ...options } = {}) {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1, timeout })
   const errors = []
   const handlerOptions = {
@@ -174,7 +174,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
     })
 
     test('drops the request to Velt when its visitor leaves, which is no error', async (t) => {
-      const { emulator, errors, url } = await start(t, framework, { timeout: 10_000 })
+      const { emulator, errors, url } = await start(t, framework)
       emulator.fault({ stall: 'headers' })
       const visitor = httpRequest(url, { method: 'POST' })
       visitor.on('error', () => {})

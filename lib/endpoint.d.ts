@@ -11,8 +11,8 @@ export interface TokenHandlerOptions<Subject extends unknown[]> {
   client: TokenSource
   /**
    * Says who is signed in, from your own session. It is the only source of identity: what the
-   * request says of a user is never read. `null`, `undefined` and `false` mean nobody, and are answered with 401;
-   * if it throws, the answer is 500.
+   * request says of a user is never read. `null`, `undefined` and `false` mean nobody, and are
+   * answered with 401; if it throws, the answer is 500.
    */
   identify: (
     ...subject: Subject

@@ -5,7 +5,7 @@ export type TokenHandlerOptions = Options<[ctx: Context]>
 export type { TokenProblem }
 
 /**
- * A token endpoint for Koa 2 and 3, as middleware that ends the chain.
+ * A token endpoint for Koa 3, as middleware that ends the chain.
  *
  * ```js
  * router.all('/api/velt/token', veltTokenHandler({
