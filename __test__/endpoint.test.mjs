@@ -67,7 +67,7 @@ test('without onError, failures are logged; an onError that throws harms nobody'
 })
 
 test('wrong options are refused when the handler is made', () => {
-  const client = { generateToken: () => {} }
+  const client = new VeltAuthClient({ apiKey: 'key', authToken: 'auth' })
   const identify = () => null
   for (const [options, message] of [
     [{ identify }, /client is missing: pass a VeltAuthClient/],

@@ -173,15 +173,31 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       }
     })
 
-    test('drops the request to Velt when its visitor leaves, which is no error', async (t) => {
-      const { emulator, errors, url } = await start(t, framework)
-      emulator.fault({ stall: 'headers' })
+    test('answers from the cache, and anew to a browser whose token was no good', async (t) => {
+      const { call } = await start(t, framework)
+      const ask = async (cacheControl) => {
+        const headers = cacheControl ? { 'cache-control': cacheControl } : {}
+        return (await (await call({ headers })).json()).token
+      }
+      const first = await ask()
+      assert.equal(await ask(), first)
+      assert.equal(await ask('max-age=0, no-cachet'), first)
+      const second = await ask('no-cache')
+      assert.notEqual(second, first)
+      assert.equal(await ask(), second)
+      assert.notEqual(await ask('max-age=0, No-Cache'), second)
+    })
+
+    test('a visitor who leaves is no error, and what was asked for is there', async (t) => {
+      const { emulator, errors, call, url } = await start(t, framework)
+      emulator.fault({ delay: 100 })
       const visitor = httpRequest(url, { method: 'POST' })
       visitor.on('error', () => {})
       visitor.end()
       while (emulator.requests.length === 0) await new Promise(setImmediate)
       visitor.destroy()
-      assert.equal(await emulator.requests[0].closed, 'aborted')
+      assert.equal((await call()).status, 200)
+      assert.equal(emulator.requests.length, 1)
       assert.deepEqual(errors, [])
     })
   })

@@ -2,6 +2,7 @@ import type { VeltCallOptions, VeltToken, VeltUser } from '../index.js'
 
 /** What a token endpoint needs of a client. */
 export interface TokenSource {
+  getToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
   generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
 }
 

@@ -85,8 +85,7 @@ function createTokenHandler(options) {
  */
 function askForToken(client, user, cacheControl, signal) {
   const fresh = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
-  // The second one becomes `getToken` with the cache.
-  return fresh ? client.generateToken(user, { signal }) : client.generateToken(user, { signal })
+  return fresh ? client.generateToken(user, { signal }) : client.getToken(user, { signal })
 }
 
 /**
@@ -111,7 +110,8 @@ function checked(options) {
 /** @type {import('./shape.js').Reader<import('./endpoint.js').TokenSource>} */
 function tokenSource(value, path, code) {
   const client = /** @type {any} */ (value)
-  if (typeof client?.generateToken === 'function') return client
+  const calls = [client?.getToken, client?.generateToken]
+  if (calls.every((call) => typeof call === 'function')) return client
   throw mistake(code, `${path} must be a VeltAuthClient.`)
 }
 
