@@ -3,31 +3,44 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
+const { version } = require('../package.json')
 
-/** The ABIs an addon of this platform can have, likeliest first: only one of them loads. */
-const ABIS = /** @type {Record<string, string[]>} */ ({
-  linux: ['-gnu', '-musl'],
-  win32: ['-msvc'],
+/** Spelt out one by one: that is how tools that trace files find them (Vercel, AWS CDK, Next.js). */
+const PACKAGES = /** @type {Record<string, () => any>} */ ({
+  'linux-x64-gnu': () => require('velt-auth-linux-x64-gnu'),
+  'linux-x64-musl': () => require('velt-auth-linux-x64-musl'),
+  'linux-arm64-gnu': () => require('velt-auth-linux-arm64-gnu'),
+  'linux-arm64-musl': () => require('velt-auth-linux-arm64-musl'),
+  'darwin-x64': () => require('velt-auth-darwin-x64'),
+  'darwin-arm64': () => require('velt-auth-darwin-arm64'),
+  'win32-x64-msvc': () => require('velt-auth-win32-x64-msvc'),
+  'win32-arm64-msvc': () => require('velt-auth-win32-arm64-msvc'),
 })
 
 /** @returns {typeof import('./addon.js')} */
 function load() {
-  const abis = ABIS[process.platform] ?? ['']
-  const failures = []
-  for (const abi of abis) {
-    const target = `${process.platform}-${process.arch}${abi}`
-    const local = join(__dirname, '..', `velt-auth.${target}.node`)
+  const here = `${process.platform}-${process.arch}`
+  /** @type {Record<string, unknown>} */
+  const failures = {}
+  // On Linux two ABIs are possible: the dynamic linker knows best which of them loads.
+  for (const name of Object.keys(PACKAGES)) {
+    if (name !== here && !name.startsWith(`${here}-`)) continue
     try {
-      return require(existsSync(local) ? local : `velt-auth-${target}`)
+      return loadOne(name)
     } catch (error) {
-      failures.push(error)
+      failures[name] = error
     }
   }
-  throw new AggregateError(
-    failures,
-    `velt-auth has no binary for ${process.platform}-${process.arch} here: in a checkout run ` +
-      '`npm run build`, elsewhere install the package again on this machine.',
-  )
+  throw require('./addon-failure.js').addonFailure(failures, Object.keys(PACKAGES))
+}
+
+/** @param {string} name */
+function loadOne(name) {
+  const built = join(__dirname, '..', `velt-auth.${name}.node`)
+  if (existsSync(built)) return require(built)
+  const found = require(`velt-auth-${name}/package.json`).version
+  if (found !== version) throw new Error(`it is of version ${found}`)
+  return PACKAGES[name]()
 }
 
 module.exports = load()

@@ -1,0 +1,85 @@
+// No addon, or the wrong one: each failure names the package, the likely cause and the cure.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { copyPackage, fakePlatformPackage } from './support/copies.mjs'
+import { runNode, temporaryFolder } from './support/processes.mjs'
+
+const { version, napi } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+/** A folder where the package is installed, and no addon with it. */
+async function installed(t) {
+  const folder = await temporaryFolder(t)
+  await copyPackage(folder)
+  return folder
+}
+
+/** What a program there is told, on a machine that is `system`. */
+async function failure(folder, [platform, arch, libc]) {
+  const header = libc === 'glibc' ? { glibcVersionRuntime: '2.36' } : {}
+  return await runNode(`
+    import { createRequire } from 'node:module'
+    Object.defineProperty(process, 'platform', { value: '${platform}' })
+    Object.defineProperty(process, 'arch', { value: '${arch}' })
+    process.report.getReport = () => (${JSON.stringify({ header })})
+    try {
+      createRequire(${JSON.stringify(join(folder, 'x.js'))})('velt-auth')
+    } catch (error) {
+      console.log(error.message)
+    }
+  `)
+}
+
+const SYSTEMS = {
+  'linux-x64-gnu': ['linux', 'x64', 'glibc'],
+  'linux-x64-musl': ['linux', 'x64', 'musl'],
+  'linux-arm64-gnu': ['linux', 'arm64', 'glibc'],
+  'linux-arm64-musl': ['linux', 'arm64', 'musl'],
+  'darwin-x64': ['darwin', 'x64'],
+  'darwin-arm64': ['darwin', 'arm64'],
+  'win32-x64-msvc': ['win32', 'x64'],
+  'win32-arm64-msvc': ['win32', 'arm64'],
+}
+
+test('nothing is installed: the package of this very system is named, and how to get it', async (t) => {
+  const folder = await installed(t)
+  assert.equal(Object.keys(SYSTEMS).length, napi.targets.length)
+  for (const [name, system] of Object.entries(SYSTEMS)) {
+    const said = await failure(folder, system)
+    assert.ok(said.startsWith(`velt-auth ${version} cannot load velt-auth-${name}: `), said)
+    assert.match(said, /it is not installed.+--omit=optional.+package-lock\.json.+npm install/)
+  }
+})
+
+test('node_modules of another system: it says which', async (t) => {
+  const folder = await installed(t)
+  await fakePlatformPackage(folder, 'velt-auth-darwin-arm64', { version })
+  assert.match(
+    await failure(folder, SYSTEMS['linux-x64-gnu']),
+    /cannot load velt-auth-linux-x64-gnu: velt-auth-darwin-arm64 is installed instead.+Docker/,
+  )
+})
+
+test('versions that do not belong together', async (t) => {
+  const folder = await installed(t)
+  await fakePlatformPackage(folder, 'velt-auth-linux-x64-gnu', { version: '0.0.1' })
+  assert.match(
+    await failure(folder, SYSTEMS['linux-x64-gnu']),
+    /cannot load velt-auth-linux-x64-gnu: it is of version 0\.0\.1/,
+  )
+})
+
+test('a binary that the system refuses', async (t) => {
+  const folder = await installed(t)
+  const name = `velt-auth-${Object.keys(SYSTEMS).find((one) => one.startsWith(`${process.platform}-${process.arch}`))}`
+  await fakePlatformPackage(folder, name, { version, addon: 'no addon at all' })
+  const said = await failure(folder, [process.platform, process.arch, 'glibc'])
+  assert.match(said, new RegExp(`cannot load ${name}: the system refuses it \\(.+\\)`))
+})
+
+test('a system that no package is for', async (t) => {
+  const said = await failure(await installed(t), ['freebsd', 'x64'])
+  assert.match(said, /^velt-auth has no binary for freebsd-x64: there is one for linux-x64-gnu, /)
+})

@@ -1,0 +1,2 @@
+// The platform packages: no checkout has them.
+declare module 'velt-auth-*'
