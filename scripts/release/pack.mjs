@@ -1,0 +1,92 @@
+// `npm run pack`: the tarballs of a release, in npm/, from the addons that `build:release` left
+// there. The packages are made here, in one go from one version: so they cannot part.
+
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { notices } from './notices.mjs'
+import { CHECKOUT, manifest, PLATFORMS, STAGE } from './platforms.mjs'
+import { run } from './run.mjs'
+
+const { name, version, license, engines } = manifest
+
+/** What all packages say. npm checks `repository` against the workflow that publishes. */
+const COMMON = { version, license, engines, ...repository() }
+
+/** Fields that serve a checkout, and would only puzzle in an installed package. */
+const OURS = ['devDependencies', 'overrides', 'scripts', 'napi']
+
+function repository() {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
+  return path ? { repository: { type: 'git', url: `git+${server}/${path}.git` } } : {}
+}
+
+/** One addon, and what its licences ask for; without the addon, only what npm would know of it. */
+function packPlatform({ triple, name: platform, os, cpu, libc, packageName, folder, file, addon }) {
+  write(folder, 'package.json', {
+    name: packageName,
+    description: `The addon of ${name} for ${platform}`,
+    ...COMMON,
+    os: [os],
+    cpu: [cpu],
+    ...(libc && { libc: [libc] }),
+    main: file,
+    files: [file, 'THIRD-PARTY-NOTICES.txt'],
+  })
+  if (!existsSync(addon)) {
+    console.log(`${packageName}: not packed, since it is not built here`)
+    return
+  }
+  write(
+    folder,
+    'README.md',
+    `The addon of [${name}](https://www.npmjs.com/package/${name}) for ${platform}.\n`,
+  )
+  write(folder, 'THIRD-PARTY-NOTICES.txt', notices(triple))
+  copyFileSync(join(CHECKOUT, 'LICENSE'), join(folder, 'LICENSE'))
+  pack(folder)
+}
+
+/** The JavaScript, which names all platform packages, in its own version. */
+function packMain() {
+  const folder = join(STAGE, name)
+  rmSync(folder, { recursive: true, force: true })
+  const listing = run('npm', ['pack', '--dry-run', '--json'], { cwd: CHECKOUT, stdio: 'pipe' })
+  for (const { path } of onlyPackage(listing).files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    copyFileSync(join(CHECKOUT, path), join(folder, path))
+  }
+  const published = Object.entries(manifest).filter(([field]) => !OURS.includes(field))
+  const optionalDependencies = Object.fromEntries(
+    PLATFORMS.map(({ packageName }) => [packageName, version]),
+  )
+  write(folder, 'package.json', {
+    ...Object.fromEntries(published),
+    ...COMMON,
+    optionalDependencies,
+  })
+  pack(folder)
+}
+
+function write(folder, file, content) {
+  mkdirSync(folder, { recursive: true })
+  const text = typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`
+  writeFileSync(join(folder, file), text)
+}
+
+function pack(folder) {
+  const args = ['pack', folder, '--json', '--pack-destination', STAGE]
+  const listed = onlyPackage(run('npm', args, { stdio: 'pipe' }))
+  console.log(`${listed.filename}: ${listed.size} bytes, ${listed.unpackedSize} unpacked`)
+  for (const { path, size } of listed.files) console.log(`  ${path} ${size}`)
+}
+
+/** npm lists packages in an array, and from version 12 on by their names. */
+function onlyPackage(listing) {
+  return Object.values(JSON.parse(listing))[0]
+}
+
+for (const tarball of readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))) {
+  rmSync(join(STAGE, tarball))
+}
+PLATFORMS.forEach(packPlatform)
+packMain()
