@@ -1,0 +1,100 @@
+// `npm install velt-auth` in an empty folder, with no Rust and no compiler on the PATH.
+
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { cp, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { publishRelease } from '../support/release.mjs'
+
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
+
+const PROGRAM = `
+const emulator = await startEmulator()
+const { url: baseUrl, apiKey, authToken } = emulator
+const client = new VeltAuthClient({ baseUrl, apiKey, authToken })
+const { token } = await client.generateToken({ userId: 'ada' })
+console.log(emulator.verify(token).userId)
+await emulator.close()
+`
+
+let release
+let installed
+
+before(async () => {
+  release = await publishRelease()
+  installed = await release.project('installed')
+  await release.npm(installed, 'install', 'velt-auth')
+})
+after(() => release.close())
+
+/** What a program says that cannot load the addon. */
+async function failureIn(folder) {
+  const source = "try { require('velt-auth') } catch (error) { console.log(error.message) }"
+  return await release.node(folder, '--eval', source)
+}
+
+/** The one platform package that npm chose for this machine. */
+async function platformPackage(folder) {
+  const names = (await readdir(join(folder, 'node_modules'))).filter((name) => /^velt-/.test(name))
+  assert.equal(names.length, 2, `the package and its addon: ${names}`)
+  return names.find((name) => name !== 'velt-auth')
+}
+
+test('npm chooses one platform package', async () => {
+  assert.match(await platformPackage(installed), new RegExp(`${process.platform}-${process.arch}`))
+})
+
+test('a token from ESM', async () => {
+  const imports =
+    "import { VeltAuthClient } from 'velt-auth'\nimport { startEmulator } from 'velt-auth/emulator'"
+  await writeFile(join(installed, 'esm.mjs'), imports + PROGRAM)
+  assert.equal(await release.node(installed, 'esm.mjs'), 'ada\n')
+})
+
+test('a token from CommonJS', async () => {
+  const requires =
+    "const { VeltAuthClient } = require('velt-auth')\nconst { startEmulator } = require('velt-auth/emulator')"
+  await writeFile(join(installed, 'cjs.cjs'), `${requires};(async () => {${PROGRAM}})()`)
+  assert.equal(await release.node(installed, 'cjs.cjs'), 'ada\n')
+})
+
+test('a token from TypeScript, checked in strict mode', async () => {
+  const typed = PROGRAM.replace('const { token }', 'const { token }: VeltToken')
+  const imports =
+    "import { VeltAuthClient, type VeltToken } from 'velt-auth'\nimport { startEmulator } from 'velt-auth/emulator'"
+  await writeFile(join(installed, 'typed.mts'), imports + typed)
+  const tsc = join(CHECKOUT, 'node_modules', 'typescript', 'bin', 'tsc')
+  const types = ['--types', 'node', '--typeRoots', join(CHECKOUT, 'node_modules', '@types')]
+  const options = ['--strict', '--module', 'nodenext', '--target', 'es2022', ...types]
+  await release.node(installed, tsc, ...options, 'typed.mts')
+  assert.equal(await release.node(installed, 'typed.mjs'), 'ada\n')
+})
+
+test('npm ci --omit=optional: the failure says so', async () => {
+  const folder = await release.project('omitted')
+  await release.npm(folder, 'install', 'velt-auth')
+  await release.npm(folder, 'ci', '--omit=optional')
+  assert.match(
+    await failureIn(folder),
+    /^velt-auth \S+ cannot load velt-auth-\S+: it is not installed\. npm leaves it out with --omit=optional/,
+  )
+})
+
+test('the platform package is removed: the failure names it and the cure', async () => {
+  const name = await platformPackage(installed)
+  const folder = await release.project('removed')
+  await cp(join(installed, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+  await rm(join(folder, 'node_modules', name), { recursive: true })
+  assert.match(
+    await failureIn(folder),
+    new RegExp(`cannot load ${name}: it is not installed.+npm install`),
+  )
+})
+
+test('there was no Rust to build it with', async () => {
+  const source = "console.log(require('node:child_process').spawnSync('cargo').error.code)"
+  assert.equal(await release.node(installed, '--eval', source), 'ENOENT\n')
+  assert.ok(!existsSync(join(installed, 'node_modules', 'velt-auth', 'Cargo.toml')))
+})

@@ -1,0 +1,74 @@
+// What is in the packages, as they would be published.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
+import { OLDEST_GLIBC } from '../../scripts/release/toolchain.mjs'
+
+const { version } = manifest
+const built = PLATFORMS.filter(({ addon }) => existsSync(addon))
+const read = (...path) => JSON.parse(readFileSync(join(STAGE, ...path), 'utf8'))
+const tarball = (name) => join(STAGE, `${name}-${version}.tgz`)
+const list = (name) =>
+  execFileSync('tar', ['-tzf', tarball(name)], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((path) => path.replace('package/', ''))
+    .sort()
+
+test('the main package is its JavaScript and types, and nothing else', () => {
+  const others = list('velt-auth').filter((path) => !/^lib\/.+(\.js|\.mjs|\.d\.ts)$/.test(path))
+  assert.deepEqual(others, ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json'])
+  assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')
+  assert.ok(statSync(tarball('velt-auth')).size < 60_000)
+})
+
+test('the main package depends on nothing but the platform packages of its own version', () => {
+  const { dependencies, optionalDependencies, scripts } = read('velt-auth', 'package.json')
+  assert.deepEqual([dependencies, scripts], [undefined, undefined])
+  const names = PLATFORMS.map(({ packageName }) => [packageName, version])
+  assert.deepEqual(optionalDependencies, Object.fromEntries(names))
+  assert.equal(names.length, 8)
+})
+
+test('the version is the same in Cargo.toml', () => {
+  const cargo = readFileSync(join(STAGE, '..', 'Cargo.toml'), 'utf8')
+  assert.equal(/^version = "(.+)"$/m.exec(cargo)[1], version)
+})
+
+test('there is something to test', () => assert.ok(built.length > 0))
+
+for (const { name, packageName, file, addon, libc } of built) {
+  test(`${name}: one addon and its licences, under 4.5 MB`, () => {
+    const files = ['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES.txt', 'package.json', file].sort()
+    assert.deepEqual(list(packageName), files)
+    assert.ok(statSync(addon).size < 4_500_000, `${statSync(addon).size} bytes`)
+    const { dependencies, scripts } = read(name, 'package.json')
+    assert.deepEqual([dependencies, scripts], [undefined, undefined])
+  })
+
+  test(`${name}: the licences of the crates that are surely in it`, () => {
+    const notices = readFileSync(join(STAGE, name, 'THIRD-PARTY-NOTICES.txt'), 'utf8')
+    for (const crate of ['napi', 'reqwest', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
+      assert.match(notices, new RegExp(`^${crate} \\d`, 'm'))
+    }
+  })
+
+  test(`${name}: no path of the machine that built it`, () => {
+    const home = process.env.HOME ?? process.env.USERPROFILE
+    assert.ok(!readFileSync(addon).includes(join(home, '.cargo')))
+    assert.ok(!readFileSync(addon).includes(join(STAGE, '..', 'src')))
+  })
+
+  if (libc === 'glibc') {
+    test(`${name}: no symbol is newer than glibc ${OLDEST_GLIBC}`, () => {
+      const versions = readFileSync(addon, 'latin1').match(/(?<=\bGLIBC_)\d+\.\d+/g)
+      const newest = Math.max(...versions.map((one) => Number(one.split('.')[1])))
+      assert.ok(versions.every((one) => one.startsWith('2.')))
+      assert.ok(newest <= Number(OLDEST_GLIBC.split('.')[1]), `GLIBC_2.${newest}`)
+    })
+  }
+}
