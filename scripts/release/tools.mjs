@@ -1,7 +1,7 @@
 // Programs that builds and tests need, fetched into target/tools: nothing is installed on the
 // machine, and `cargo clean` forgets them.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TOOLS } from './platforms.mjs'
 import { run } from './run.mjs'
@@ -14,17 +14,25 @@ export function pypi(...packages) {
   })
 }
 
+/** @returns {string} a folder with a PyPI package for a platform that may be another than this */
+export function pypiFor(platform, name, version) {
+  return once(`pypi-${platform}-${name}-${version}`, (folder) => {
+    const choice = ['--only-binary=:all:', '--no-deps', '--platform', platform]
+    const install = ['-m', 'pip', 'install', '--quiet', '--target', folder]
+    run('python3', [...install, ...choice, `${name}==${version}`])
+  })
+}
+
 /** @returns {string} a folder with these npm packages in its node_modules */
-export function npm(name, dependencies, extra = {}) {
-  return once(
-    `npm-${name}-${Object.values(dependencies).join('-')}`.replace(/[^\w.-]/g, '_'),
-    (folder) => {
-      writeFileSync(join(folder, 'package.json'), JSON.stringify({ dependencies, ...extra }))
-      run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'], {
-        cwd: folder,
-      })
-    },
-  )
+export function npm(name, dependencies, flags = []) {
+  const versions = Object.values(dependencies)
+    .join('-')
+    .replace(/[^\w.-]+/g, '-')
+  return once(`npm-${name}-${versions}`, (folder) => {
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ dependencies }))
+    const quiet = ['--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error']
+    run('npm', ['install', ...quiet, ...flags], { cwd: folder })
+  })
 }
 
 /**
@@ -50,6 +58,37 @@ export function debian(...packages) {
       run('dpkg', ['-x', join(archives, file), folder])
     }
     rmSync(state, { recursive: true })
+  })
+}
+
+/**
+ * The files of some packages of another Debian release or architecture, as a root of their own.
+ *
+ * @returns {string} the root
+ */
+export function debianRoot(suite, arch, packages) {
+  const tool = debian('debootstrap', 'debian-archive-keyring')
+  return once(`debian-${suite}-${arch}-${packages.join('-')}`, (folder) => {
+    const downloads = join(folder, 'downloads')
+    const wanted = ['--download-only', '--variant=minbase', `--include=${packages}`]
+    run(join(tool, 'usr', 'sbin', 'debootstrap'), [...wanted, `--arch=${arch}`, suite, downloads], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        DEBOOTSTRAP_DIR: join(tool, 'usr', 'share', 'debootstrap'),
+        PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+      },
+    })
+    for (const part of ['bin', 'lib', 'lib64', 'sbin']) {
+      mkdirSync(join(folder, 'usr', part), { recursive: true })
+      symlinkSync(join('usr', part), join(folder, part))
+    }
+    const archives = join(downloads, 'var', 'cache', 'apt', 'archives')
+    for (const name of packages) {
+      const file = readdirSync(archives).find((one) => one.startsWith(`${name}_`))
+      const unpack = `dpkg-deb --fsys-tarfile "${join(archives, file)}" | tar -xf - --keep-directory-symlink`
+      run('sh', ['-c', unpack], { cwd: folder })
+    }
+    rmSync(downloads, { recursive: true })
   })
 }
 

@@ -1,0 +1,21 @@
+// Runs all checks, prints what they gave as one JSON object, and should end by itself.
+
+import { createRequire } from 'node:module'
+import * as velt from 'velt-auth'
+import checks from './checks.cjs'
+
+const loading = {
+  import: () => typeof velt.generateVeltAuthToken === 'function',
+  require: () => createRequire(import.meta.url)('velt-auth').VeltAuthClient === velt.VeltAuthClient,
+}
+
+const outcomes = {}
+for (const [name, check] of Object.entries({ ...loading, ...checks(velt) })) {
+  try {
+    const outcome = await check()
+    outcomes[name] = outcome === true ? 'ok' : `${outcome}`
+  } catch (error) {
+    outcomes[name] = `${error}`
+  }
+}
+console.log(JSON.stringify(outcomes))
