@@ -1,4 +1,4 @@
-// `npm run pack`: the tarballs of a release, in npm/, from the addons that `build:release` left
+// `npm run package`: the tarballs of a release, in npm/, from the addons that `build:release` left
 // there. The packages are made here, in one go from one version: so they cannot part.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,8 +12,8 @@ const { name, version, license, engines } = manifest
 /** What all packages say. npm checks `repository` against the workflow that publishes. */
 const COMMON = { version, license, engines, ...repository() }
 
-/** Fields that serve a checkout, and would only puzzle in an installed package. */
-const OURS = ['devDependencies', 'overrides', 'scripts', 'napi']
+/** Fields that serve a checkout; `private` keeps it from being published as it is. */
+const OURS = ['private', 'devDependencies', 'overrides', 'scripts', 'napi']
 
 function repository() {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
