@@ -36,11 +36,7 @@ function packPlatform({ triple, name: platform, os, cpu, libc, packageName, fold
     console.log(`${packageName}: not packed, since it is not built here`)
     return
   }
-  write(
-    folder,
-    'README.md',
-    `The addon of [${name}](https://www.npmjs.com/package/${name}) for ${platform}.\n`,
-  )
+  write(folder, 'README.md', `The addon of ${name} for ${platform}: install \`${name}\`.\n`)
   write(folder, 'THIRD-PARTY-NOTICES.txt', notices(triple))
   copyFileSync(join(CHECKOUT, 'LICENSE'), join(folder, 'LICENSE'))
   pack(folder)
