@@ -15,12 +15,8 @@ function addonFailure(failures, released) {
     )
   }
   const cause = failures[name]
-  return new Error(
-    `velt-auth ${version} cannot load velt-auth-${name}: ${reason(name, cause, released)}`,
-    {
-      cause,
-    },
-  )
+  const why = reason(name, cause, released)
+  return new Error(`velt-auth ${version} cannot load velt-auth-${name}: ${why}`, { cause })
 }
 
 /** Which of the candidates this process would load. @param {string[]} names */

@@ -54,7 +54,8 @@ export async function startServer(t, program, args, { env, ...options } = {}) {
 export async function runNode(source, environment = {}, flags = []) {
   const args = [...flags, '--input-type=module', '--eval', source]
   const { stdout } = await run(process.execPath, args, {
-    env: { PATH: process.env.PATH, ...environment },
+    // Without SystemRoot, Windows gives no randomness and no sockets.
+    env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...environment },
     timeout: 120_000,
   })
   return stdout
