@@ -2,7 +2,7 @@
 // that this machine loads; without names, all that it can build. It ends with what it built, and
 // with what it could not build and why.
 
-import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { CHECKOUT, PLATFORMS } from './platforms.mjs'
@@ -27,8 +27,10 @@ function build(platform) {
 
 /** Panic messages name source files: not with the paths of whoever built, so that anyone can. */
 function remapped() {
-  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
-  return [`${cargoHome}=cargo`, `${CHECKOUT}=velt-auth/`].map((to) => `--remap-path-prefix=${to}`)
+  const sources = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry', 'src')
+  const registries = existsSync(sources) ? readdirSync(sources) : []
+  const folders = [CHECKOUT, ...registries.map((name) => join(sources, name, '/'))]
+  return folders.map((folder) => `--remap-path-prefix=${folder}=`)
 }
 
 /** Whether this very Node loads the addon of `platform`. */
