@@ -9,9 +9,9 @@ import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
 import { OLDEST_GLIBC } from '../../scripts/release/toolchain.mjs'
 
 const { version } = manifest
-const built = PLATFORMS.filter(({ addon }) => existsSync(addon))
 const read = (...path) => JSON.parse(readFileSync(join(STAGE, ...path), 'utf8'))
 const tarball = (name) => join(STAGE, `${name}-${version}.tgz`)
+const built = PLATFORMS.filter(({ packageName }) => existsSync(tarball(packageName)))
 const list = (name) =>
   execFileSync('tar', ['-tzf', tarball(name)], { encoding: 'utf8' })
     .trim()

@@ -1,12 +1,12 @@
 // The release as its users get it: published on loopback, installed into folders of their own.
 
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
+import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
 import { startRegistry } from './registry.mjs'
 
 const execute = promisify(execFile)
@@ -40,11 +40,11 @@ export async function publishRelease() {
   const npm = (cwd, ...args) =>
     node(cwd, NPM, ...args, '--no-audit', '--no-fund', '--no-update-notifier')
 
-  for (const tarball of readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))) {
-    await npm(home, 'publish', join(STAGE, tarball))
-  }
-  for (const { addon, folder } of PLATFORMS) {
-    if (existsSync(addon)) continue
+  const tarballs = readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))
+  for (const tarball of tarballs) await npm(home, 'publish', join(STAGE, tarball))
+  // npm must know of the platforms that were not built here, or it would miss them.
+  for (const { packageName, folder } of PLATFORMS) {
+    if (tarballs.includes(`${packageName}-${manifest.version}.tgz`)) continue
     registry.announce(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
   }
 
@@ -60,5 +60,5 @@ export async function publishRelease() {
     await rm(home, { recursive: true })
   }
 
-  return { npm, node, project, close }
+  return { url: registry.url, npm, node, project, close }
 }
