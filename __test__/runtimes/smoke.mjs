@@ -9,7 +9,8 @@ const loading = {
   require: () => createRequire(import.meta.url)('velt-auth').VeltAuthClient === velt.VeltAuthClient,
 }
 
-const outcomes = {}
+const { Bun, Deno, process } = globalThis
+const outcomes = { version: Bun?.version ?? Deno?.version.deno ?? process.version }
 for (const [name, check] of Object.entries({ ...loading, ...checks(velt) })) {
   try {
     const outcome = await check()
