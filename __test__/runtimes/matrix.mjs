@@ -86,7 +86,9 @@ const matrix = [
 const release = await publishRelease()
 const rows = []
 for (const { name, run } of matrix) {
-  const outcomes = await run(release).catch((error) => ({ exit: `not tried: ${error.message}` }))
+  const outcomes = await run(release).catch(({ message }) => ({
+    exit: `not tried: ${message.split('\n')[0]}`,
+  }))
   console.log(name, outcomes)
   rows.push([name, ...COLUMNS.map((column) => outcomes[column] ?? '–')])
 }

@@ -67,6 +67,7 @@ export function debian(...packages) {
  * @returns {string} the root
  */
 export function debianRoot(suite, arch, packages) {
+  if (process.getuid() !== 0) throw new Error('debootstrap and chroot take root')
   const tool = debian('debootstrap', 'debian-archive-keyring')
   return once(`debian-${suite}-${arch}-${packages.join('-')}`, (folder) => {
     const downloads = join(folder, 'downloads')
