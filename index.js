@@ -1,3 +1,5 @@
+'use strict'
+
 const { VeltAuthClient, generateVeltAuthToken } = require('./lib/client.js')
 const { VeltAuthError } = require('./lib/errors.js')
 

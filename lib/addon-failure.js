@@ -1,5 +1,7 @@
 // Says why there is no addon, in one sentence that names the cure. Loaded only when there is none.
 
+'use strict'
+
 const { version } = require('../package.json')
 
 /**

@@ -1,6 +1,8 @@
 // Finds the compiled half: beside this file's folder in a checkout, in a platform package of its
 // own after `npm install`.
 
+'use strict'
+
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { version } = require('../package.json')

@@ -1,3 +1,5 @@
+'use strict'
+
 const { Cancel, NativeClient } = require('./addon.js')
 const { VeltAuthError } = require('./errors.js')
 const {

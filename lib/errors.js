@@ -1,3 +1,5 @@
+'use strict'
+
 /** On every error of ours, so that `instanceof` holds between two installed copies. */
 const BRAND = Symbol.for('velt-auth.VeltAuthError')
 

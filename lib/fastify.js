@@ -1,3 +1,5 @@
+'use strict'
+
 const { createTokenHandler } = require('./handler.js')
 const { toCall } = require('./node-call.js')
 

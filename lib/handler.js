@@ -1,6 +1,8 @@
 // The token endpoint, whatever the framework. Everything is decided here: status, headers, body.
 // An adapter only carries.
 
+'use strict'
+
 const { VeltAuthError, mistake } = require('./errors.js')
 const { list, object, oneOf } = require('./shape.js')
 

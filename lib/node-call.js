@@ -1,5 +1,7 @@
 // What the token handler needs of Node's own request and response: every framework on Node has them.
 
+'use strict'
+
 /**
  * @param {import('node:http').IncomingMessage} req
  * @param {import('node:http').ServerResponse} res

@@ -1,5 +1,7 @@
 // For `node:http`, and for Express, whose requests and responses are Node's own.
 
+'use strict'
+
 const { createTokenHandler } = require('./handler.js')
 const { toCall } = require('./node-call.js')
 

@@ -1,3 +1,5 @@
+'use strict'
+
 const { readFileSync } = require('node:fs')
 const { mistake } = require('./errors.js')
 const { object, oneOf, text, whole } = require('./shape.js')

@@ -1,5 +1,7 @@
 // What bundlers find instead of the package where they build for a browser.
 
+'use strict'
+
 // CommonJS by its looks: of an ES module they would ask for the imported names first, and say only
 // that those are missing.
 module.exports = {}

@@ -1,6 +1,8 @@
 // The JavaScript side of validation: names and types, which only JavaScript can see. What values
 // mean is checked once, by the core.
 
+'use strict'
+
 const { mistake } = require('./errors.js')
 
 /**

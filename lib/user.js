@@ -1,3 +1,5 @@
+'use strict'
+
 const { flag, integer, list, object, oneOf, text } = require('./shape.js')
 
 const CODE = 'ERR_VELT_INVALID_USER'

@@ -1,5 +1,7 @@
 // @ts-check
 
+'use strict'
+
 /**
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
  * @typedef {import('./index.js').RpcStatus} RpcStatus

@@ -1,5 +1,7 @@
 // @ts-check
 
+'use strict'
+
 const { HTTP_CODES, JSON_TYPE, failure } = require('./api.js')
 
 /**

@@ -1,5 +1,7 @@
 // @ts-check
 
+'use strict'
+
 const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const http = require('node:http')

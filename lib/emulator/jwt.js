@@ -1,5 +1,7 @@
 // @ts-check
 
+'use strict'
+
 const { createHmac, randomUUID, timingSafeEqual } = require('node:crypto')
 
 /** @typedef {import('./index.js').TokenClaims} TokenClaims */
