@@ -20,7 +20,7 @@ const list = (name) =>
     .sort()
 
 test('the main package is its JavaScript and types, and nothing else', () => {
-  const others = list('velt-auth').filter((path) => !/^lib\/.+(\.js|\.mjs|\.d\.ts)$/.test(path))
+  const others = list('velt-auth').filter((path) => !/^lib\/.+\.(m?js|d\.m?ts)$/.test(path))
   assert.deepEqual(others, ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json'])
   assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')
   assert.ok(statSync(tarball('velt-auth')).size < 60_000)
