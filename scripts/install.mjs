@@ -1,15 +1,17 @@
-// Installs what package-lock.json names, unless it is there already: so that each command works on
-// a fresh clone, and costs nothing afterwards.
+// Installs what a package-lock.json names, unless it is there already: so that each command works
+// on a fresh clone, and costs nothing afterwards. `node scripts/install.mjs [folder]`
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
-const INSTALLED = 'node_modules/.package-lock.json'
+const cwd = process.argv[2] ?? '.'
+const installed = join(cwd, 'node_modules/.package-lock.json')
+const lock = join(cwd, 'package-lock.json')
 
-const isInstalled =
-  existsSync(INSTALLED) && statSync(INSTALLED).mtimeMs >= statSync('package-lock.json').mtimeMs
+const isInstalled = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs
 
 if (!isInstalled) {
-  const { status } = spawnSync('npm', ['ci'], { stdio: 'inherit', shell: true })
+  const { status } = spawnSync('npm', ['ci'], { cwd, stdio: 'inherit', shell: true })
   process.exit(status ?? 1)
 }

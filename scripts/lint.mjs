@@ -10,6 +10,7 @@ const DENY = ['--', '--deny', 'warnings']
 const DENIED = ['licenses', 'bans', 'sources']
 const CHECKS = [
   ['rustfmt', 'cargo', ['fmt', '--check']],
+  ['rustfmt', 'cargo', ['fmt', '--check', '--manifest-path', 'bench/rust/Cargo.toml']],
   ['clippy', 'cargo', ['clippy', '--locked', ...DENY]],
   ['clippy', 'cargo', ['clippy', '--locked', '--no-default-features', '--all-targets', ...DENY]],
   ['cargo-deny', 'cargo', ['deny', '--locked', '--log-level', 'error', 'check', ...DENIED]],

@@ -1,0 +1,13 @@
+// A process that wants one token, and says when it has it.
+
+import { performance } from 'node:perf_hooks'
+import { USERS } from '../request.mjs'
+
+const { contender, ...options } = JSON.parse(process.argv[2])
+const started = performance.now()
+const { open } = await import(`../contenders/${contender}.mjs`)
+const importTime = performance.now() - started
+const token = await open(options)(USERS[0])
+
+console.log(JSON.stringify({ importTime, failures: token ? 0 : 1 }))
+process.exit()

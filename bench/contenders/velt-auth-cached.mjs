@@ -1,0 +1,7 @@
+import { VeltAuthClient } from '../../index.js'
+import { apiKey, authToken } from '../request.mjs'
+
+export function open({ baseUrl, ca }) {
+  const client = new VeltAuthClient({ apiKey, authToken, baseUrl, ca })
+  return async (user) => (await client.getToken(user)).token
+}

@@ -1,0 +1,53 @@
+// `npm run bench`: every scenario, every contender, one machine, one run. `--quick` shows in under a
+// minute that all of it works; its numbers are too few to mean anything.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createAuthority } from '../__test__/support/certificates.mjs'
+import { writeReport } from './report/report.mjs'
+import { runScenario } from './run/scenario.mjs'
+import { SCENARIOS } from './scenarios.mjs'
+
+const FULL = { rounds: 5, warmup: 700, duration: 800 }
+const QUICK = { rounds: 1, warmup: 100, duration: 200 }
+
+const { values: flags } = parseArgs({
+  options: { quick: { type: 'boolean' }, only: { type: 'string', multiple: true } },
+})
+const pace = flags.quick ? QUICK : FULL
+const chosen = SCENARIOS.filter(({ name }) => !flags.only || flags.only.includes(name))
+
+const folder = mkdtempSync(join(os.tmpdir(), 'velt-auth-bench-'))
+const started = Date.now()
+const scenarios = []
+try {
+  const authority = await createAuthority('velt-auth bench CA')
+  const caFile = join(folder, 'ca.pem')
+  writeFileSync(caFile, authority.pem)
+  const certificates = { ca: authority.pem, caFile, ...(await authority.issue()) }
+  for (const scenario of chosen) {
+    console.error(`${scenario.title} …`)
+    scenarios.push({ ...scenario, samples: await runScenario(scenario, pace, certificates) })
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
+
+const results = {
+  date: new Date(started).toISOString(),
+  minutes: (Date.now() - started) / 60_000,
+  node: process.version,
+  cpu: os.cpus()[0].model,
+  cores: os.cpus().length,
+  pace,
+  scenarios,
+}
+// Only a whole run is worth keeping.
+const kept = !flags.quick && !flags.only
+const target = new URL(kept ? 'results/' : 'results/partial/', import.meta.url)
+mkdirSync(target, { recursive: true })
+writeReport(results, target)
+// What autocannon leaves open is no reason to stay.
+process.exit()

@@ -1,0 +1,137 @@
+// Who runs, in what, and what must be seen: all of it data.
+
+export const CONTENDERS = {
+  guide: "the guide's fetch",
+  undici: 'undici Pool.request',
+  axios: 'axios',
+  got: 'got',
+  impit: 'impit',
+  'velt-auth': 'velt-auth generateToken',
+  'velt-auth-timeout': 'velt-auth, timeout 250 ms',
+  'velt-auth-cached': 'velt-auth getToken, cached',
+  floor: 'reqwest in Rust alone',
+  nothing: 'nothing (the zero)',
+}
+
+const EVERYBODY = ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'floor']
+const THROUGHPUT = [
+  'callsPerSecond',
+  'mainCpuPerCall',
+  'cpuPerCall',
+  'latencyP50',
+  'latencyP99',
+  'delayP50',
+  'delayP99',
+  'delayMax',
+  'rss',
+]
+
+/**
+ * `kind` names how it is run (`run/`), `server` is what the server of `rust/` takes, times are in
+ * milliseconds. `times` is how much longer than the others it must run to see what it is for.
+ */
+export const SCENARIOS = [
+  {
+    name: 'callers-1',
+    title: 'One caller',
+    kind: 'calls',
+    callers: 1,
+    contenders: EVERYBODY,
+    metrics: THROUGHPUT,
+  },
+  {
+    name: 'callers-64',
+    title: '64 callers',
+    kind: 'calls',
+    callers: 64,
+    contenders: EVERYBODY,
+    metrics: THROUGHPUT,
+  },
+  {
+    name: 'callers-512',
+    title: '512 callers',
+    kind: 'calls',
+    callers: 512,
+    contenders: EVERYBODY,
+    metrics: THROUGHPUT,
+  },
+  {
+    name: 'upstream-50ms',
+    title: '200 callers, an upstream that takes 50 ms',
+    kind: 'calls',
+    callers: 200,
+    server: { delay: 50 },
+    contenders: ['guide', 'undici', 'impit', 'velt-auth', 'floor'],
+    metrics: THROUGHPUT,
+  },
+  {
+    name: 'stalls',
+    title: '64 callers, 10 ms upstream, 1% of the answers 2 s late',
+    kind: 'calls',
+    callers: 64,
+    times: 2,
+    server: { delay: 10, stallShare: 0.01, stall: 2000 },
+    contenders: ['guide', 'undici', 'velt-auth', 'velt-auth-timeout'],
+    // Not p99: it would stand on the edge between the stalled 1% and the others.
+    metrics: ['latencyP995', 'latencyP50'],
+  },
+  {
+    name: 'cache-hits',
+    title: 'Cache hits, 64 callers',
+    kind: 'calls',
+    callers: 64,
+    contenders: ['guide', 'velt-auth-cached', 'nothing'],
+    metrics: ['callsPerSecond', 'mainCpuPerCall', 'cpuPerCall', 'rss'],
+  },
+  {
+    name: 'cold-start',
+    title: 'Cold start: a new process wants one token',
+    kind: 'cold',
+    contenders: ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'nothing'],
+    metrics: ['firstToken', 'importTime'],
+  },
+  {
+    name: 'express',
+    title: 'An Express endpoint under autocannon, 64 connections',
+    kind: 'express',
+    callers: 64,
+    contenders: ['guide', 'velt-auth', 'velt-auth-cached'],
+    metrics: ['callsPerSecond', 'mainCpuPerCall', 'cpuPerCall', 'latencyP50', 'latencyP99', 'rss'],
+  },
+]
+
+export const METRICS = {
+  callsPerSecond: { title: 'calls/s', digits: 0, best: 'most' },
+  mainCpuPerCall: { title: 'main thread µs/call', digits: 1, best: 'least' },
+  cpuPerCall: { title: 'all threads µs/call', digits: 1, best: 'least' },
+  latencyP50: { title: 'p50 ms', digits: 2, best: 'least' },
+  latencyP99: { title: 'p99 ms', digits: 2, best: 'least' },
+  latencyP995: { title: 'p99.5 ms', digits: 2, best: 'least' },
+  delayP50: { title: 'loop delay p50 ms', digits: 2, best: 'least' },
+  delayP99: { title: 'loop delay p99 ms', digits: 2, best: 'least' },
+  delayMax: { title: 'loop delay max ms', digits: 1, best: 'least' },
+  rss: { title: 'peak RSS MB', digits: 0, best: 'least' },
+  firstToken: { title: 'start to first token ms', digits: 0, best: 'least' },
+  importTime: { title: 'import ms', digits: 1, best: 'least' },
+}
+
+const ours = 'velt-auth'
+const hit = 'velt-auth-cached'
+
+/** `of` divided by `to` (or `of` alone) is at least, or at most, so much. */
+export const BARS = [
+  { in: 'callers-64', what: 'callsPerSecond', of: ours, to: 'guide', atLeast: 8 },
+  { in: 'callers-64', what: 'callsPerSecond', of: ours, to: 'undici', atLeast: 1.6 },
+  { in: 'callers-64', what: 'mainCpuPerCall', of: ours, to: 'guide', atMost: 1 / 30 },
+  { in: 'callers-64', what: 'mainCpuPerCall', of: ours, to: 'undici', atMost: 1 / 5 },
+  { in: 'callers-64', what: 'cpuPerCall', of: ours, to: 'floor', atMost: 1.6 },
+  { in: 'cache-hits', what: 'mainCpuPerCall', of: hit, atMost: 2 },
+  { in: 'cache-hits', what: 'callsPerSecond', of: hit, to: 'guide', atLeast: 200 },
+  { in: 'upstream-50ms', what: 'delayP99', of: ours, to: 'guide', atMost: 1 / 5 },
+  { in: 'upstream-50ms', what: 'rss', of: ours, to: 'guide', atMost: 1 / 2 },
+  { in: 'cold-start', what: 'firstToken', of: ours, to: 'guide', atMost: 0.6 },
+  { in: 'express', what: 'callsPerSecond', of: ours, to: 'guide', atLeast: 4 },
+  { in: 'express', what: 'latencyP99', of: ours, to: 'guide', atMost: 1 },
+  { in: 'express', what: 'callsPerSecond', of: hit, to: 'guide', atLeast: 6 },
+  { in: 'express', what: 'latencyP99', of: hit, to: 'guide', atMost: 1 },
+]
