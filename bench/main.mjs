@@ -6,12 +6,12 @@ import os from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createAuthority } from '../__test__/support/certificates.mjs'
-import { writeReport } from './report/report.mjs'
+import { writePage, writeReport } from './report/report.mjs'
 import { runScenario } from './run/scenario.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 
 const FULL = { rounds: 5, warmup: 700, duration: 800 }
-const QUICK = { rounds: 1, warmup: 100, duration: 200 }
+const QUICK = { rounds: 1, warmup: 100, duration: 300 }
 
 const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean' }, only: { type: 'string', multiple: true } },
@@ -49,5 +49,6 @@ const kept = !flags.quick && !flags.only
 const target = new URL(kept ? 'results/' : 'results/partial/', import.meta.url)
 mkdirSync(target, { recursive: true })
 writeReport(results, target)
+if (kept) writePage(results)
 // What autocannon leaves open is no reason to stay.
 process.exit()

@@ -28,7 +28,8 @@ const THROUGHPUT = [
 
 /**
  * `kind` names how it is run (`run/`), `server` is what the server of `rust/` takes, times are in
- * milliseconds. `times` is how much longer than the others it must run to see what it is for.
+ * milliseconds. `times` is how much longer than the others it must run to see what it is for,
+ * `rounds` how many are enough.
  */
 export const SCENARIOS = [
   {
@@ -70,6 +71,7 @@ export const SCENARIOS = [
     kind: 'calls',
     callers: 64,
     times: 2,
+    rounds: 3,
     server: { delay: 10, stallShare: 0.01, stall: 2000 },
     contenders: ['guide', 'undici', 'velt-auth', 'velt-auth-timeout'],
     // Not p99: it would stand on the edge between the stalled 1% and the others.

@@ -12,9 +12,9 @@ const { open } = await import(`../contenders/${contender}.mjs`)
 const call = open(options)
 
 await run(warmup)
-const stopMeter = startMeter()
+const meter = startMeter()
 const { calls, failures, latencies } = await run(duration)
-const cost = stopMeter(calls)
+const cost = { ...meter.stop(calls), ...(await meter.delays()) }
 const kept = latencies.subarray(0, Math.min(calls, KEPT)).sort()
 const quantile = (share) => kept[Math.min(kept.length - 1, Math.floor(kept.length * share))]
 
@@ -29,7 +29,11 @@ console.log(
 )
 process.exit()
 
-/** @param {number} milliseconds */
+/**
+ * All callers begin together, and the last call's end is the end: so callers whose answers come in
+ * waves are counted in whole waves. The clock is looked at after every call, since timers would
+ * never fire between calls that are answered without waiting.
+ */
 async function run(milliseconds) {
   const end = performance.now() + milliseconds
   const latencies = new Float64Array(KEPT)

@@ -23,7 +23,7 @@ console.log(server.address().port)
 
 await once(process, 'SIGUSR2')
 const before = calls
-const stopMeter = startMeter()
+const meter = startMeter()
 await once(process.stdin.resume(), 'end')
-console.log(JSON.stringify(stopMeter(calls - before)))
+console.log(JSON.stringify({ ...meter.stop(calls - before), ...(await meter.delays()) }))
 process.exit()

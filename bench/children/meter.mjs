@@ -2,10 +2,15 @@
 
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
 
 /** Milliseconds between two looks at the event loop, and the least that libuv's timers can. */
 const RESOLUTION = 1
 
+/**
+ * Starts to measure: `stop` gives the cost of so many calls, and `delays`, to be asked when all is
+ * done, the event loop's. It waits for a turn more: the one that stopped the meter may be the worst.
+ */
 export function startMeter() {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION })
   loop.enable()
@@ -15,13 +20,11 @@ export function startMeter() {
   const mainThread = mainThreadCpu()
 
   /** @param {number} calls */
-  return function stopMeter(calls) {
+  function stop(calls) {
     const elapsed = performance.now() - started
     const { user, system } = process.cpuUsage(cpu)
     const { active, utilization: mainThreadBusy } = performance.eventLoopUtilization(utilization)
     const onMainThread = mainThreadCpu() - mainThread
-    loop.disable()
-    const delay = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION)
     return {
       calls,
       elapsed,
@@ -29,12 +32,22 @@ export function startMeter() {
       mainCpuPerCall: (Number.isNaN(onMainThread) ? 1000 * active : onMainThread) / calls,
       cpuPerCall: (user + system) / calls,
       mainThreadBusy,
-      delayP50: delay(loop.percentile(50)),
-      delayP99: delay(loop.percentile(99)),
-      delayMax: delay(loop.max),
       rss: process.resourceUsage().maxRSS / 1024,
     }
   }
+
+  async function delays() {
+    await setTimeout(2 * RESOLUTION)
+    loop.disable()
+    const delay = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION)
+    return {
+      delayP50: delay(loop.percentile(50)),
+      delayP99: delay(loop.percentile(99)),
+      delayMax: delay(loop.max),
+    }
+  }
+
+  return { stop, delays }
 }
 
 /**

@@ -1,7 +1,7 @@
 // The results as JSON, as tables and as charts.
 
-import { writeFileSync } from 'node:fs'
-import { BARS } from '../scenarios.mjs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { BARS, METRICS } from '../scenarios.mjs'
 import { chart } from './chart.mjs'
 import { barsTable, scenarioTable } from './numbers.mjs'
 
@@ -13,6 +13,10 @@ const CHARTS = {
   'cold-start': ['firstToken'],
   express: ['callsPerSecond', 'latencyP99'],
 }
+
+const PAGE = new URL('../../docs/performance.md', import.meta.url)
+const BEGIN = '<!-- results: written by `npm run bench` -->\n'
+const END = '<!-- end of results -->'
 
 /**
  * @param {{ scenarios: any[] }} results
@@ -34,6 +38,34 @@ export function writeReport(results, target) {
       write(`${scenario.name}-${metric}.svg`, chart(scenario, metric))
     }
   }
+}
+
+/** Puts the results where they are explained, so that no number there is copied by hand. */
+export function writePage(results) {
+  const page = readFileSync(PAGE, 'utf8')
+  const [before] = page.split(BEGIN)
+  const [, after] = page.split(END)
+  const parts = [conditions(results), barsTable(results.scenarios)]
+  for (const scenario of results.scenarios) {
+    parts.push(`### ${scenario.title}`, scenarioTable(scenario))
+    for (const metric of CHARTS[scenario.name] ?? []) {
+      const title = `${scenario.title}: ${METRICS[metric].title}`
+      parts.push(`![${title}](../bench/results/${scenario.name}-${metric}.svg)`)
+    }
+  }
+  writeFileSync(PAGE, `${before}${BEGIN}\n${parts.join('\n\n')}\n\n${END}${after}`)
+}
+
+function conditions({ date, minutes, node, cpu, cores, pace, scenarios }) {
+  const samples = scenarios.flatMap((scenario) => Object.values(scenario.samples).flat())
+  const loads = samples.map(({ loadAverage }) => loadAverage)
+  const range = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`
+  return (
+    `${date.slice(0, 16).replace('T', ' ')} UTC, ${cores} cores (${cpu}), Node ${node}; ` +
+    `${pace.rounds} rounds of ${pace.duration} ms after ${pace.warmup} ms of warm-up, ` +
+    `${minutes.toFixed(1)} minutes in all. Load average during the run, the benchmark's own ` +
+    `included: ${range}.`
+  )
 }
 
 /** More digits than that no measurement here has. */

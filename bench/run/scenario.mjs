@@ -12,11 +12,11 @@ import { startServer } from './server.mjs'
  * @param {{ ca: string, caFile: string, cert: string, key: string }} certificates
  */
 export async function runScenario(scenario, pace, { ca, caFile, ...certificate }) {
-  const { contenders, kind, callers = 1, times = 1 } = scenario
+  const { contenders, kind, callers = 1, times = 1, rounds = pace.rounds } = scenario
   const server = await startServer(certificate, scenario.server)
   const samples = Object.fromEntries(contenders.map((contender) => [contender, []]))
   try {
-    for (let round = 0; round < pace.rounds; round++) {
+    for (let round = 0; round < Math.min(pace.rounds, rounds); round++) {
       for (let turn = 0; turn < contenders.length; turn++) {
         const contender = contenders[(round + turn) % contenders.length]
         const duration = pace.duration * times
