@@ -1,4 +1,4 @@
-// The results as JSON, as tables and as charts.
+// The results as tables, printed and in docs/performance.md, as JSON and as charts.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { BARS, METRICS } from '../scenarios.mjs'
@@ -27,12 +27,10 @@ export function writeReport(results, target) {
   const tables = scenarios.map(scenarioTable)
   const isWhole = BARS.every((bar) => scenarios.some(({ name }) => name === bar.in))
   if (isWhole) tables.push(barsTable(scenarios))
-  const text = `${tables.join('\n\n')}\n`
-  console.log(text)
+  console.log(tables.join('\n\n'))
 
   const write = (name, content) => writeFileSync(new URL(name, target), content)
   write('results.json', `${JSON.stringify(results, fourDigits)}\n`)
-  write('tables.md', text)
   for (const scenario of scenarios) {
     for (const metric of CHARTS[scenario.name] ?? []) {
       write(`${scenario.name}-${metric}.svg`, chart(scenario, metric))
