@@ -48,9 +48,17 @@ class VeltAuthClient {
     const { signal, ...rest } = readGetOptions(options, 'options', 'ERR_VELT_CONFIG')
     const asked = toUser(user)
     signal?.throwIfAborted()
+    const { userId, organizationId, email, name, isAdmin, permissions } = asked
     return (
-      this.#native.lookUp(asked, rest.minValidity) ??
-      (await settle(signal, (cancel) => this.#native.getToken(asked, rest, cancel)))
+      this.#native.lookUp(
+        rest.minValidity,
+        userId,
+        organizationId,
+        email,
+        name,
+        isAdmin,
+        permissions,
+      ) ?? (await settle(signal, (cancel) => this.#native.getToken(asked, rest, cancel)))
     )
   }
 

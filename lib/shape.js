@@ -24,18 +24,18 @@ const { mistake } = require('./errors.js')
  * @returns {Reader<Partial<T>>}
  */
 function object(fields, required = []) {
+  const names = /** @type {(keyof T & string)[]} */ (Object.keys(fields))
   return (value, path, code) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
     }
     for (const name of Object.keys(value)) {
       if (!Object.hasOwn(fields, name)) {
-        const known = Object.keys(fields).join(', ')
-        throw mistake(code, `${path} cannot have '${name}': its fields are ${known}.`)
+        throw mistake(code, `${path} cannot have '${name}': its fields are ${names.join(', ')}.`)
       }
     }
     const read = /** @type {Partial<T>} */ (Object.create(null))
-    for (const name of /** @type {(keyof T & string)[]} */ (Object.keys(fields))) {
+    for (const name of names) {
       const given = Object.hasOwn(value, name) ? /** @type {any} */ (value)[name] : undefined
       if (given !== undefined && given !== null) {
         read[name] = fields[name](given, `${path}.${name}`, code)

@@ -10,7 +10,9 @@ use napi::bindgen_prelude::{
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use super::values::{CallOptions, ClientOptions, Failure, Stats, Token, User, from_milliseconds};
+use super::values::{
+    CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds,
+};
 use crate::core;
 
 /// A client of the core. JavaScript keeps it in a private field.
@@ -65,9 +67,28 @@ impl NativeClient {
         promise(env, cancel, call)
     }
 
-    /// A token from the cache, at once; `null` means: call `getToken`.
+    /// A token from the cache, at once; `null` means: call `getToken`. The fields of a user come one
+    /// by one, since N-API reads an argument much faster than a property.
     #[napi(catch_unwind)]
-    pub fn look_up(&self, user: User, min_validity: Option<u32>) -> Option<Token> {
+    #[expect(clippy::too_many_arguments, reason = "see above")]
+    pub fn look_up(
+        &self,
+        min_validity: Option<u32>,
+        user_id: String,
+        organization_id: Option<String>,
+        email: Option<String>,
+        name: Option<String>,
+        is_admin: Option<bool>,
+        permissions: Option<Permissions>,
+    ) -> Option<Token> {
+        let user = User {
+            user_id,
+            organization_id,
+            email,
+            name,
+            is_admin,
+            permissions,
+        };
         let min_validity = min_validity.map(from_milliseconds);
         let (user, hit) = self.0.look_up(user.into(), min_validity)?;
         if hit.is_due {

@@ -1,5 +1,6 @@
 //! A user's token, and how long it is good for.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -14,7 +15,8 @@ pub const LIFETIME: Duration = Duration::from_secs(48 * 60 * 60);
 /// A token as Velt gave it, to be handed to `client.identify()` in the browser.
 #[derive(Clone, Debug)]
 pub struct Token {
-    secret: SecretString,
+    /// Shared, since a clone that has to be wiped costs more than all else that a cache hit does.
+    secret: Arc<SecretString>,
     received_at: SystemTime,
     expires_at: SystemTime,
 }
@@ -30,7 +32,7 @@ impl Token {
         let latest = received_at + LIFETIME;
         let expires_at = expiry_claim(&token).map_or(latest, |claimed| claimed.min(latest));
         Self {
-            secret: token.into(),
+            secret: Arc::new(token.into()),
             received_at,
             expires_at,
         }
@@ -40,7 +42,7 @@ impl Token {
     #[must_use]
     pub fn restored(token: String, received_at: SystemTime, expires_at: SystemTime) -> Self {
         Self {
-            secret: token.into(),
+            secret: Arc::new(token.into()),
             received_at,
             expires_at,
         }
