@@ -70,7 +70,6 @@ impl NativeClient {
     /// A token from the cache, at once; `null` means: call `getToken`. The fields of a user come one
     /// by one, since N-API reads an argument much faster than a property.
     #[napi(catch_unwind)]
-    #[expect(clippy::too_many_arguments, reason = "see above")]
     pub fn look_up(
         &self,
         min_validity: Option<u32>,
