@@ -70,6 +70,10 @@ impl NativeClient {
     /// A token from the cache, at once; `null` means: call `getToken`. The fields of a user come one
     /// by one, since N-API reads an argument much faster than a property.
     #[napi(catch_unwind)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "`expect` fails in the copy that napi makes"
+    )]
     pub fn look_up(
         &self,
         min_validity: Option<u32>,
