@@ -1,6 +1,7 @@
 'use strict'
 
-const { Cancel, NativeClient } = require('./addon.js')
+const { NativeClient } = require('./addon.js')
+const { calls, done, toToken, tokenOf } = require('./calls.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -9,9 +10,9 @@ const {
   readGetOptions,
   refusePublicSecret,
 } = require('./options.js')
-const { toUser, toUserId } = require('./user.js')
+const { toClaims, toUserId } = require('./user.js')
 
-/** @typedef {import('./addon.js').Token} Token */
+/** @typedef {import('../index.js').VeltToken} Token */
 /** @typedef {import('../index.js').VeltCallOptions} CallOptions */
 
 class VeltAuthClient {
@@ -23,7 +24,7 @@ class VeltAuthClient {
     const complete = clientOptions(options)
     refusePublicSecret(complete)
     complete.extraCa = extraCertificates()
-    const opened = NativeClient.open(complete)
+    const opened = NativeClient.open(complete, calls)
     if ('code' in opened) throw new VeltAuthError(opened)
     this.#native = opened
   }
@@ -34,9 +35,11 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async generateToken(user, options = {}) {
-    const { signal, ...rest } = readCallOptions(options, 'options', 'ERR_VELT_CONFIG')
-    const asked = toUser(user)
-    return await settle(signal, (cancel) => this.#native.generateToken(asked, rest, cancel))
+    const { signal, deadline } = readCallOptions(options, 'options', 'ERR_VELT_CONFIG')
+    const claims = toClaims(user)
+    return await tokenOf(signal, (call, cancel) =>
+      this.#native.generateToken(call, cancel, deadline, ...claims),
+    )
   }
 
   /**
@@ -45,27 +48,20 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async getToken(user, options = {}) {
-    const { signal, ...rest } = readGetOptions(options, 'options', 'ERR_VELT_CONFIG')
-    const asked = toUser(user)
+    const { signal, deadline, minValidity } = readGetOptions(options, 'options', 'ERR_VELT_CONFIG')
+    const claims = toClaims(user)
     signal?.throwIfAborted()
-    const { userId, organizationId, email, name, isAdmin, permissions } = asked
-    return (
-      this.#native.lookUp(
-        rest.minValidity,
-        userId,
-        organizationId,
-        email,
-        name,
-        isAdmin,
-        permissions,
-      ) ?? (await settle(signal, (cancel) => this.#native.getToken(asked, rest, cancel)))
+    const cached = this.#native.lookUp(minValidity, ...claims)
+    if (cached) return toToken(cached)
+    return await tokenOf(signal, (call, cancel) =>
+      this.#native.getToken(call, cancel, deadline, minValidity, ...claims),
     )
   }
 
   /** @param {{ userId: string }} user */
   async invalidate(user) {
-    const failure = await this.#native.invalidate(toUserId(user))
-    if (failure) throw new VeltAuthError(failure)
+    const userId = toUserId(user)
+    await done((call) => this.#native.invalidate(call, userId))
   }
 
   stats() {
@@ -76,34 +72,6 @@ class VeltAuthClient {
   close() {
     this.#native.close()
   }
-}
-
-/**
- * Runs a call of the core to its token, its error, or `signal.reason`.
- *
- * @param {AbortSignal | undefined} signal
- * @param {(cancel?: Cancel) => ReturnType<NativeClient['generateToken']>} call
- */
-async function settle(signal, call) {
-  if (!signal) return unwrap(await call())
-  signal.throwIfAborted()
-  const cancel = new Cancel()
-  const onAbort = () => cancel.cancel()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    const outcome = await call(cancel)
-    if (outcome === null) throw signal.reason
-    return unwrap(outcome)
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-/** @param {Awaited<ReturnType<NativeClient['generateToken']>>} outcome */
-function unwrap(outcome) {
-  if (outcome === null) throw new Error('velt-auth: a call was cancelled that nobody cancelled')
-  if ('code' in outcome) throw new VeltAuthError(outcome)
-  return outcome
 }
 
 /** How many sets of options `generateVeltAuthToken` keeps a connection pool for. */

@@ -14,34 +14,56 @@ const { mistake } = require('./errors.js')
 /** @typedef {Parameters<typeof mistake>[0]} Code */
 
 /**
- * Reads an object with exactly these fields; `null` counts as absent, since it is what databases
- * say. Only own properties count, and the result has no prototype: a polluted `Object.prototype`
+ * Reads an object with exactly these fields, into their values in the same order; `null` counts as
+ * absent, since it is what databases say. Only own properties count: a polluted `Object.prototype`
  * makes nobody an admin.
+ *
+ * @template T
+ * @param {{ [K in keyof T]-?: Reader<T[K]> }} fields
+ * @param {(keyof T & string)[]} [required]
+ * @returns {Reader<(T[keyof T] | undefined)[]>}
+ */
+function values(fields, required = []) {
+  /** @type {Map<string, Reader<T[keyof T]>>} */
+  const readers = new Map(Object.entries(fields))
+  return (value, path, code) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
+    }
+    for (const name of Object.keys(value)) {
+      if (readers.has(name)) continue
+      const names = [...readers.keys()].join(', ')
+      throw mistake(code, `${path} cannot have '${name}': its fields are ${names}.`)
+    }
+    const read = []
+    for (const [name, reader] of readers) {
+      const given = Object.hasOwn(value, name) ? /** @type {any} */ (value)[name] : undefined
+      const isGiven = given !== undefined && given !== null
+      if (!isGiven && required.includes(/** @type {any} */ (name))) {
+        throw mistake(code, `${path}.${name} is missing, and required.`)
+      }
+      read.push(isGiven ? reader(given, `${path}.${name}`, code) : undefined)
+    }
+    return read
+  }
+}
+
+/**
+ * As `values`, into an object of what was given. It has no prototype, since N-API would read what
+ * is inherited.
  *
  * @template T
  * @param {{ [K in keyof T]-?: Reader<T[K]> }} fields
  * @param {(keyof T & string)[]} [required]
  * @returns {Reader<Partial<T>>}
  */
-function object(fields, required = []) {
-  const names = /** @type {(keyof T & string)[]} */ (Object.keys(fields))
+function object(fields, required) {
+  const names = /** @type {(keyof T)[]} */ (Object.keys(fields))
+  const readValues = values(fields, required)
   return (value, path, code) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
-    }
-    for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(fields, name)) {
-        throw mistake(code, `${path} cannot have '${name}': its fields are ${names.join(', ')}.`)
-      }
-    }
     const read = /** @type {Partial<T>} */ (Object.create(null))
-    for (const name of names) {
-      const given = Object.hasOwn(value, name) ? /** @type {any} */ (value)[name] : undefined
-      if (given !== undefined && given !== null) {
-        read[name] = fields[name](given, `${path}.${name}`, code)
-      } else if (required.includes(name)) {
-        throw mistake(code, `${path}.${name} is missing, and required.`)
-      }
+    for (const [index, each] of readValues(value, path, code).entries()) {
+      if (each !== undefined) read[names[index]] = each
     }
     return read
   }
@@ -138,4 +160,5 @@ exports.list = list
 exports.object = object
 exports.oneOf = oneOf
 exports.text = text
+exports.values = values
 exports.whole = whole

@@ -1,6 +1,6 @@
 'use strict'
 
-const { flag, integer, list, object, oneOf, text } = require('./shape.js')
+const { flag, integer, list, object, oneOf, text, values } = require('./shape.js')
 
 const CODE = 'ERR_VELT_INVALID_USER'
 
@@ -15,7 +15,8 @@ const readResource = object(
   ['type', 'id'],
 )
 
-const readUser = object(
+/** In the order in which the core takes them. */
+const readClaims = values(
   {
     userId: text,
     organizationId: text,
@@ -28,13 +29,25 @@ const readUser = object(
 )
 
 /**
- * The user as the core takes it: only known claims, each of its type.
+ * @typedef {import('./addon.js').Permissions} Permissions
+ * @typedef {[
+ *   userId: string,
+ *   organizationId?: string,
+ *   email?: string,
+ *   name?: string,
+ *   isAdmin?: boolean,
+ *   permissions?: Permissions,
+ * ]} Claims
+ */
+
+/**
+ * The user's claims as the core takes them: only known ones, each of its type.
  *
  * @param {unknown} user a `VeltUser`, or just the user id
  */
-function toUser(user) {
-  const object = typeof user === 'string' ? { userId: user } : user
-  return /** @type {import('./addon.js').User} */ (readUser(object, 'user', CODE))
+function toClaims(user) {
+  const given = typeof user === 'string' ? { userId: user } : user
+  return /** @type {Claims} */ (readClaims(given, 'user', CODE))
 }
 
 const readUserId = object({ userId: text }, ['userId'])
@@ -44,5 +57,5 @@ function toUserId(user) {
   return /** @type {{ userId: string }} */ (readUserId(user, 'user', CODE)).userId
 }
 
-exports.toUser = toUser
+exports.toClaims = toClaims
 exports.toUserId = toUserId

@@ -3,8 +3,11 @@
 
 import type * as velt from 'velt-auth'
 import type * as addon from '../../lib/addon.js'
+import type * as calls from '../../lib/calls.js'
 import type * as client from '../../lib/client.js'
 import type * as errors from '../../lib/errors.js'
+import type * as options from '../../lib/options.js'
+import type * as user from '../../lib/user.js'
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -16,19 +19,35 @@ type Read<T> = T extends readonly (infer Item)[]
     ? Flat<{ [K in keyof T]: Read<Exclude<T[K], null>> }>
     : T
 
+type ReadEach<T> = { [K in keyof T]: Read<T[K]> }
+
 const agree = <_Yes extends true>() => {}
 
 agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
-agree<Equal<Read<velt.VeltUser>, Read<addon.User>>>()
-agree<Equal<velt.VeltToken, addon.Token>>()
+agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
+
+// A user goes to the addon as an argument list.
+type User = Required<Read<velt.VeltUser>>
+type Listed = [
+  User['userId'],
+  User['organizationId'],
+  User['email'],
+  User['name'],
+  User['isAdmin'],
+  User['permissions'],
+]
+agree<Equal<Listed, ReadEach<Required<user.Claims>>>>()
+agree<
+  Equal<keyof User, 'userId' | 'organizationId' | 'email' | 'name' | 'isAdmin' | 'permissions'>
+>()
 
 // `ca` is joined to one text on its way, one URL becomes a list; the addon's other two options come
 // from the environment.
 type Given = Omit<Read<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
 type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'noProxy' | 'extraCa'>
 agree<Equal<keyof velt.VeltCacheOptions, keyof addon.CacheOptions>>()
-agree<Equal<keyof velt.VeltGetOptions, keyof addon.CallOptions | 'signal'>>()
+agree<Equal<keyof velt.VeltGetOptions, keyof ReturnType<typeof options.readGetOptions>>>()
 agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()
 
 // An error carries all that a failure says; `message` and `cause` are those of every Error.

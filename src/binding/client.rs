@@ -3,21 +3,22 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use napi::Env;
-use napi::bindgen_prelude::{
-    AsyncBlock, AsyncBlockBuilder, Either, Result, within_runtime_if_available,
-};
+use napi::bindgen_prelude::{Either, Either3};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::{Calls, runtime};
 use super::values::{
-    CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds,
+    ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
 };
 use crate::core;
 
 /// A client of the core. JavaScript keeps it in a private field.
 #[napi]
-pub struct NativeClient(Arc<core::Client>);
+pub struct NativeClient {
+    client: Arc<core::Client>,
+    calls: Calls,
+}
 
 /// What an `AbortSignal` pulls.
 #[napi]
@@ -39,41 +40,56 @@ impl Cancel {
     }
 }
 
-/// A token or a failure; `null` when an abort came first.
-type Outcome = Option<Either<Token, Failure>>;
-
+/// The fields of a user come one by one, since N-API reads an argument much faster than a property.
 #[napi]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "`expect` fails in the copy that napi makes"
+)]
 impl NativeClient {
     /// A client, or what is wrong with its options.
     #[napi(catch_unwind)]
-    pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
+    pub fn open(options: ClientOptions, calls: &Calls) -> Either<NativeClient, Failure> {
         match core::Client::new(options.into()) {
-            Ok(client) => Either::A(Self(Arc::new(client))),
+            Ok(client) => Either::A(Self {
+                client: Arc::new(client),
+                calls: calls.clone(),
+            }),
             Err(error) => Either::B(error.into()),
         }
     }
 
     /// Asks Velt for a token.
-    #[napi(catch_unwind, ts_return_type = "Promise<Token | Failure | null>")]
+    #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
-        env: Env,
-        user: User,
-        options: CallOptions,
+        call: u32,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncBlock<Outcome>> {
-        let client = Arc::clone(&self.0);
-        let call = async move { client.generate_token(user.into(), options.into()).await };
-        promise(env, cancel, call)
+        deadline: Option<u32>,
+        user_id: String,
+        organization_id: Option<String>,
+        email: Option<String>,
+        name: Option<String>,
+        is_admin: Option<bool>,
+        permissions: Option<Permissions>,
+    ) {
+        let user = User {
+            user_id,
+            organization_id,
+            email,
+            name,
+            is_admin,
+            permissions,
+        };
+        let options = options(deadline, None);
+        let client = Arc::clone(&self.client);
+        self.start(call, cancel, async move {
+            client.generate_token(user.into(), options).await
+        });
     }
 
-    /// A token from the cache, at once; `null` means: call `getToken`. The fields of a user come one
-    /// by one, since N-API reads an argument much faster than a property.
+    /// A token from the cache, at once; `null` means: call `getToken`.
     #[napi(catch_unwind)]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "`expect` fails in the copy that napi makes"
-    )]
     pub fn look_up(
         &self,
         min_validity: Option<u32>,
@@ -93,68 +109,100 @@ impl NativeClient {
             permissions,
         };
         let min_validity = min_validity.map(from_milliseconds);
-        let (user, hit) = self.0.look_up(user.into(), min_validity)?;
+        let (user, hit) = self.client.look_up(user.into(), min_validity)?;
         if hit.is_due {
-            let renew = || self.0.refresh(&Arc::new(user), &hit.token);
-            within_runtime_if_available(renew);
+            let _inside = runtime().enter();
+            self.client.refresh(&Arc::new(user), &hit.token);
         }
-        Some(hit.token.into())
+        Some(token(&hit.token))
     }
 
     /// A token from the cache, or from Velt.
-    #[napi(catch_unwind, ts_return_type = "Promise<Token | Failure | null>")]
+    #[napi(catch_unwind)]
     pub fn get_token(
         &self,
-        env: Env,
-        user: User,
-        options: CallOptions,
+        call: u32,
         cancel: Option<&Cancel>,
-    ) -> Result<AsyncBlock<Outcome>> {
-        let client = Arc::clone(&self.0);
-        let call = async move { client.get_token(user.into(), options.into()).await };
-        promise(env, cancel, call)
+        deadline: Option<u32>,
+        min_validity: Option<u32>,
+        user_id: String,
+        organization_id: Option<String>,
+        email: Option<String>,
+        name: Option<String>,
+        is_admin: Option<bool>,
+        permissions: Option<Permissions>,
+    ) {
+        let user = User {
+            user_id,
+            organization_id,
+            email,
+            name,
+            is_admin,
+            permissions,
+        };
+        let options = options(deadline, min_validity);
+        let client = Arc::clone(&self.client);
+        self.start(call, cancel, async move {
+            client.get_token(user.into(), options).await
+        });
     }
 
-    /// Forgets a user id everywhere: `null`, or a failure.
-    #[napi(catch_unwind, ts_return_type = "Promise<Failure | null>")]
-    pub fn invalidate(&self, env: Env, user_id: String) -> Result<AsyncBlock<Option<Failure>>> {
-        let client = Arc::clone(&self.0);
-        let call = async move { Ok(client.invalidate(&user_id).await.err().map(Into::into)) };
-        AsyncBlockBuilder::new(call).build(&env)
+    /// Forgets a user id everywhere.
+    #[napi(catch_unwind)]
+    pub fn invalidate(&self, call: u32, user_id: String) {
+        let client = Arc::clone(&self.client);
+        self.calls.start(call, async move {
+            Some(match client.invalidate(&user_id).await {
+                Ok(()) => Either3::C(true),
+                Err(error) => Either3::B(error.into()),
+            })
+        });
     }
 
     /// The counters of this client.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Stats {
-        (&*self.0).into()
+        (&*self.client).into()
     }
 
     /// Ends every call in flight and to come.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.0.close();
+        self.client.close();
     }
 }
 
-fn promise(
-    env: Env,
-    cancel: Option<&Cancel>,
-    call: impl Future<Output = std::result::Result<core::Token, core::Error>> + Send + 'static,
-) -> Result<AsyncBlock<Outcome>> {
-    let cancel = cancel.map_or_else(CancellationToken::new, |cancel| cancel.0.clone());
-    let settled = async move {
-        let outcome = cancel.run_until_cancelled(call).await;
-        Ok(outcome.map(|outcome| match outcome {
-            Ok(token) => Either::A(token.into()),
-            Err(error) => Either::B(error.into()),
-        }))
-    };
-    AsyncBlockBuilder::new(settled).build(&env)
+impl NativeClient {
+    fn start(
+        &self,
+        number: u32,
+        cancel: Option<&Cancel>,
+        call: impl Future<Output = Result<core::Token, core::Error>> + Send + 'static,
+    ) {
+        let cancel = cancel.map(|cancel| cancel.0.clone());
+        self.calls.start(number, async move {
+            let outcome = match cancel {
+                Some(cancel) => cancel.run_until_cancelled(call).await?,
+                None => call.await,
+            };
+            Some(match outcome {
+                Ok(got) => Either3::A(token(&got)),
+                Err(error) => Either3::B(error.into()),
+            })
+        });
+    }
+}
+
+fn options(deadline: Option<u32>, min_validity: Option<u32>) -> core::client::CallOptions {
+    core::client::CallOptions {
+        deadline: deadline.map(from_milliseconds),
+        min_validity: min_validity.map(from_milliseconds),
+    }
 }
 
 /// Panics as a bug of ours would, for the test that Node survives it.
 #[cfg(debug_assertions)]
-#[napi(catch_unwind, ts_return_type = "Promise<never>")]
-pub fn panic_in_call(env: Env) -> Result<AsyncBlock<()>> {
-    AsyncBlockBuilder::new(async { panic!("a bug in a call") }).build(&env)
+#[napi(catch_unwind)]
+pub fn panic_in_call(calls: &Calls, call: u32) {
+    calls.start(call, async { panic!("a bug in a call") });
 }

@@ -3,5 +3,6 @@
 //! No napi error ever carries a failure: napi-rs loses custom error codes on the way out of async
 //! functions, so a failure is a value like any other, and JavaScript throws it.
 
+mod calls;
 mod client;
 mod values;

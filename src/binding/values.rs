@@ -31,13 +31,6 @@ pub struct CacheOptions {
     pub sentinels: Option<Vec<String>>,
 }
 
-/// The core's [`core::client::CallOptions`]; milliseconds.
-#[napi(object, object_to_js = false)]
-pub struct CallOptions {
-    pub deadline: Option<u32>,
-    pub min_validity: Option<u32>,
-}
-
 /// The core's [`core::ApiVersion`].
 #[napi(string_enum)]
 pub enum ApiVersion {
@@ -48,7 +41,6 @@ pub enum ApiVersion {
 }
 
 /// The core's [`core::User`], in the shape of Velt's API.
-#[napi(object, object_to_js = false)]
 #[expect(clippy::struct_field_names, reason = "Velt calls it userId")]
 pub struct User {
     pub user_id: String,
@@ -91,12 +83,10 @@ pub enum AccessRole {
     Editor,
 }
 
-/// The core's [`core::Token`]; `expires_at` is Unix time in milliseconds.
-#[napi(object, object_from_js = false)]
-pub struct Token {
-    pub token: String,
-    pub expires_at: f64,
-}
+/// The core's [`core::Token`], and the Unix time in milliseconds when it expires. Not an object:
+/// N-API makes an array in half the time.
+#[napi]
+pub type Token = (String, f64);
 
 /// The core's [`core::Error`]; `retry_after` is in milliseconds.
 #[napi(object, object_from_js = false)]
@@ -214,15 +204,6 @@ fn shared_cache(options: CacheOptions) -> Option<core::shared::Address> {
     (!address.urls.is_empty() || !address.sentinels.is_empty()).then_some(address)
 }
 
-impl From<CallOptions> for core::client::CallOptions {
-    fn from(options: CallOptions) -> Self {
-        Self {
-            deadline: options.deadline.map(from_milliseconds),
-            min_validity: options.min_validity.map(from_milliseconds),
-        }
-    }
-}
-
 impl From<ApiVersion> for core::ApiVersion {
     fn from(version: ApiVersion) -> Self {
         match version {
@@ -265,17 +246,13 @@ impl From<Resource> for core::user::Resource {
     }
 }
 
-impl From<core::Token> for Token {
-    fn from(token: core::Token) -> Self {
-        let since_epoch = token
-            .expires_at()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            token: token.expose().to_owned(),
-            expires_at: to_milliseconds(since_epoch),
-        }
-    }
+/// What JavaScript sees of a token.
+pub fn token(token: &core::Token) -> Token {
+    let expires_at = token.expires_at().duration_since(UNIX_EPOCH);
+    (
+        token.expose().to_owned(),
+        to_milliseconds(expires_at.unwrap_or_default()),
+    )
 }
 
 impl From<core::Error> for Failure {

@@ -126,7 +126,9 @@ impl<S: Source> Client<S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        let outcome = self.until_closed(self.generate(user, options)).await;
+        // Boxed, since each future around it would hold it twice.
+        let call = Box::pin(self.generate(user, options));
+        let outcome = self.until_closed(call).await;
         self.stats.call_ended(&outcome);
         outcome
     }
@@ -137,7 +139,7 @@ impl<S: Source> Client<S> {
         let ticket = self.cache().ticket();
         // The generation must be known before Velt is asked, or an invalidation could be missed.
         let slot = match self.shared() {
-            Some(shared) => match timeout_at(ends, shared.look_up(&user)).await {
+            Some(shared) => match timeout_at(ends, Box::pin(shared.look_up(&user))).await {
                 Ok(Ok((_, slot))) => Some(slot),
                 _ => None,
             },

@@ -48,7 +48,7 @@ impl<S: Source> Client<S> {
             };
             // Half of the time for the others' answer, half for asking ourselves.
             let patience = Instant::now() + self.deadline / 2;
-            match shared.find(user, patience, is_wanted).await {
+            match Box::pin(shared.find(user, patience, is_wanted)).await {
                 Ok(Found::Token(token)) => {
                     self.stats.shared_hits.add();
                     self.cache().store(user, token.clone(), ticket);

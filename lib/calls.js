@@ -1,0 +1,96 @@
+// Promises of calls that the core has taken, and their ends, which it hands over many at a time.
+
+'use strict'
+
+// Not the globals: a test runner may have replaced them by its own.
+const { setImmediate, setInterval } = require('node:timers')
+const { Calls, Cancel } = require('./addon.js')
+const { VeltAuthError } = require('./errors.js')
+
+/** @typedef {import('./addon.js').Outcome} Outcome */
+/** @typedef {import('./addon.js').Token} Native */
+
+/** Those who wait, by the number of their call. @type {(((outcome: Outcome) => void) | undefined)[]} */
+const waiting = []
+
+/** Numbers that can be used again. @type {number[]} */
+const free = []
+
+/** Keeps the process alive while somebody waits, and only then. */
+const alive = setInterval(() => {}, 2 ** 31 - 1).unref()
+
+const calls = new Calls(settle)
+
+function settle() {
+  const batch = calls.take()
+  for (let i = 0; i < batch.calls.length; i += 1) {
+    const call = batch.calls[i]
+    const resolve = waiting[call]
+    waiting[call] = undefined
+    free.push(call)
+    resolve?.(batch.outcomes[i])
+  }
+  if (free.length === waiting.length) alive.unref()
+  if (batch.hasMore) setImmediate(settle)
+}
+
+/**
+ * @param {(call: number) => void} start
+ * @returns {Promise<Outcome>}
+ */
+function outcomeOf(start) {
+  return new Promise((resolve) => {
+    const call = free.at(-1) ?? waiting.length
+    start(call)
+    free.pop()
+    waiting[call] = resolve
+    alive.ref()
+  })
+}
+
+/**
+ * Runs a call of the core to its token, its error, or `signal.reason`.
+ *
+ * @param {AbortSignal | undefined} signal
+ * @param {(call: number, cancel?: Cancel) => void} start
+ */
+async function tokenOf(signal, start) {
+  if (!signal) return toToken(/** @type {Native} */ (orThrow(await outcomeOf(start))))
+  signal.throwIfAborted()
+  const cancel = new Cancel()
+  const onAbort = () => cancel.cancel()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const outcome = await outcomeOf((call) => start(call, cancel))
+    if (outcome === null) signal.throwIfAborted()
+    return toToken(/** @type {Native} */ (orThrow(outcome)))
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/**
+ * Runs a call of the core that brings nothing back.
+ *
+ * @param {(call: number) => void} start
+ */
+async function done(start) {
+  orThrow(await outcomeOf(start))
+}
+
+/** @param {Outcome} outcome */
+function orThrow(outcome) {
+  if (outcome === null) throw new Error('velt-auth ended this call by a bug of its own: report it')
+  if (typeof outcome === 'object' && 'code' in outcome) throw new VeltAuthError(outcome)
+  return outcome
+}
+
+/** @param {Native} token */
+function toToken([token, expiresAt]) {
+  return { token, expiresAt }
+}
+
+exports.calls = calls
+exports.done = done
+exports.toToken = toToken
+exports.tokenOf = tokenOf
