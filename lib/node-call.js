@@ -8,7 +8,10 @@
  */
 function toCall({ method, headers }, res) {
   const visitor = new AbortController()
-  res.once('close', () => visitor.abort())
+  // Every response closes; only of one that was cut short did the visitor not wait for the end.
+  res.once('close', () => {
+    if (!res.writableFinished) visitor.abort()
+  })
   return { method, cacheControl: headers['cache-control'], signal: visitor.signal }
 }
 
