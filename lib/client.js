@@ -34,8 +34,8 @@ class VeltAuthClient {
    * @param {CallOptions} [options]
    * @returns {Promise<Token>}
    */
-  async generateToken(user, options = {}) {
-    const { signal, deadline } = readCallOptions(options, 'options', 'ERR_VELT_CONFIG')
+  async generateToken(user, options) {
+    const { signal, deadline } = readCallOptions(options)
     const claims = toClaims(user)
     return await tokenOf(signal, (call, cancel) =>
       this.#native.generateToken(call, cancel, deadline, ...claims),
@@ -47,8 +47,8 @@ class VeltAuthClient {
    * @param {import('../index.js').VeltGetOptions} [options]
    * @returns {Promise<Token>}
    */
-  async getToken(user, options = {}) {
-    const { signal, deadline, minValidity } = readGetOptions(options, 'options', 'ERR_VELT_CONFIG')
+  async getToken(user, options) {
+    const { signal, deadline, minValidity } = readGetOptions(options)
     const claims = toClaims(user)
     signal?.throwIfAborted()
     const cached = this.#native.lookUp(minValidity, ...claims)

@@ -27,9 +27,9 @@ const readOptions = object({
 
 const CALL_OPTIONS = { signal: abortSignal, deadline: whole('milliseconds') }
 
-const readCallOptions = object(CALL_OPTIONS)
+const readCallOptions = absentOr(object(CALL_OPTIONS))
 
-const readGetOptions = object({ ...CALL_OPTIONS, minValidity: whole('milliseconds', 0) })
+const readGetOptions = absentOr(object({ ...CALL_OPTIONS, minValidity: whole('milliseconds', 0) }))
 
 /**
  * A client's options as the core takes them, completed from the environment. Always in the same
@@ -49,6 +49,15 @@ function clientOptions(options) {
     // A loopback server is never behind a proxy, and plain http must not go through one.
     ...(given.proxy || baseUrl?.startsWith('http:') ? undefined : environmentProxy()),
   })
+}
+
+/**
+ * @template T
+ * @param {import('./shape.js').Reader<T>} read
+ * @returns {(options: unknown) => Partial<T>}
+ */
+function absentOr(read) {
+  return (options) => (options === undefined ? {} : read(options, 'options', CODE))
 }
 
 function environmentProxy() {

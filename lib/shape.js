@@ -24,25 +24,29 @@ const { mistake } = require('./errors.js')
  * @returns {Reader<(T[keyof T] | undefined)[]>}
  */
 function values(fields, required = []) {
-  /** @type {Map<string, Reader<T[keyof T]>>} */
-  const readers = new Map(Object.entries(fields))
+  const names = Object.keys(fields)
+  const readers = /** @type {Reader<T[keyof T]>[]} */ (Object.values(fields))
+  const places = new Map(names.map((name, place) => [name, place]))
+  const needed = required.map((name) => Number(places.get(name)))
   return (value, path, code) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
     }
+    const read = Array(names.length).fill(undefined)
     for (const name of Object.keys(value)) {
-      if (readers.has(name)) continue
-      const names = [...readers.keys()].join(', ')
-      throw mistake(code, `${path} cannot have '${name}': its fields are ${names}.`)
-    }
-    const read = []
-    for (const [name, reader] of readers) {
-      const given = Object.hasOwn(value, name) ? /** @type {any} */ (value)[name] : undefined
-      const isGiven = given !== undefined && given !== null
-      if (!isGiven && required.includes(/** @type {any} */ (name))) {
-        throw mistake(code, `${path}.${name} is missing, and required.`)
+      const place = places.get(name)
+      if (place === undefined) {
+        throw mistake(code, `${path} cannot have '${name}': its fields are ${names.join(', ')}.`)
       }
-      read.push(isGiven ? reader(given, `${path}.${name}`, code) : undefined)
+      const given = /** @type {any} */ (value)[name]
+      if (given !== undefined && given !== null) {
+        read[place] = readers[place](given, `${path}.${name}`, code)
+      }
+    }
+    for (const place of needed) {
+      if (read[place] === undefined) {
+        throw mistake(code, `${path}.${names[place]} is missing, and required.`)
+      }
     }
     return read
   }
@@ -62,9 +66,9 @@ function object(fields, required) {
   const readValues = values(fields, required)
   return (value, path, code) => {
     const read = /** @type {Partial<T>} */ (Object.create(null))
-    for (const [index, each] of readValues(value, path, code).entries()) {
-      if (each !== undefined) read[names[index]] = each
-    }
+    readValues(value, path, code).forEach((each, place) => {
+      if (each !== undefined) read[names[place]] = each
+    })
     return read
   }
 }
