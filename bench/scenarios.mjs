@@ -9,11 +9,13 @@ export const CONTENDERS = {
   'velt-auth': 'velt-auth generateToken',
   'velt-auth-timeout': 'velt-auth, timeout 250 ms',
   'velt-auth-cached': 'velt-auth getToken, cached',
+  'velt-py': "velt-py's way, in threads",
   floor: 'reqwest in Rust alone',
   nothing: 'nothing (the zero)',
 }
 
 const EVERYBODY = ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'floor']
+const WITH_PYTHON = [...EVERYBODY, 'velt-py']
 const THROUGHPUT = [
   'callsPerSecond',
   'mainCpuPerCall',
@@ -29,7 +31,7 @@ const THROUGHPUT = [
 /**
  * `kind` names how it is run (`run/`), `server` is what the server of `rust/` takes, times are in
  * milliseconds. `times` is how much longer than the others it must run to see what it is for,
- * `rounds` how many are enough.
+ * `rounds` how many are enough, `failing` that calls are meant to fail.
  */
 export const SCENARIOS = [
   {
@@ -37,7 +39,7 @@ export const SCENARIOS = [
     title: 'One caller',
     kind: 'calls',
     callers: 1,
-    contenders: EVERYBODY,
+    contenders: WITH_PYTHON,
     metrics: THROUGHPUT,
   },
   {
@@ -45,7 +47,7 @@ export const SCENARIOS = [
     title: '64 callers',
     kind: 'calls',
     callers: 64,
-    contenders: EVERYBODY,
+    contenders: WITH_PYTHON,
     metrics: THROUGHPUT,
   },
   {
@@ -76,6 +78,17 @@ export const SCENARIOS = [
     contenders: ['guide', 'undici', 'velt-auth', 'velt-auth-timeout'],
     // Not p99: it would stand on the edge between the stalled 1% and the others.
     metrics: ['latencyP995', 'latencyP50'],
+  },
+  {
+    name: 'errors',
+    title: '64 callers, 10 ms upstream, 5% of the answers are a 503',
+    kind: 'calls',
+    callers: 64,
+    rounds: 3,
+    server: { delay: 10, errorShare: 0.05 },
+    failing: true,
+    contenders: ['guide', 'undici', 'velt-auth'],
+    metrics: ['failedShare', 'callsPerSecond', 'latencyP50', 'latencyP99'],
   },
   {
     name: 'cache-hits',
@@ -109,6 +122,7 @@ export const METRICS = {
   latencyP50: { title: 'p50 ms', digits: 2, best: 'least' },
   latencyP99: { title: 'p99 ms', digits: 2, best: 'least' },
   latencyP995: { title: 'p99.5 ms', digits: 2, best: 'least' },
+  failedShare: { title: 'failed calls %', digits: 2, best: 'least' },
   delayP50: { title: 'loop delay p50 ms', digits: 2, best: 'least' },
   delayP99: { title: 'loop delay p99 ms', digits: 2, best: 'least' },
   delayMax: { title: 'loop delay max ms', digits: 1, best: 'least' },

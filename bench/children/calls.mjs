@@ -22,6 +22,7 @@ console.log(
   JSON.stringify({
     ...cost,
     failures,
+    failedShare: (100 * failures) / calls,
     latencyP50: quantile(0.5),
     latencyP99: quantile(0.99),
     latencyP995: quantile(0.995),

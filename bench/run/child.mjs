@@ -9,11 +9,11 @@ const LEASH = 30_000
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {Record<string, string>} [env]
+ * @param {{ env?: Record<string, string>, stderr?: 'inherit' | 'ignore' }} [options]
  */
-export function startChild(command, args, env) {
+export function startChild(command, args, { env, stderr = 'inherit' } = {}) {
   const child = spawn(command, args, {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', stderr],
     env: { ...process.env, ...env },
   })
   // One that died has no stdin to take; that it is dead is told by the line that does not come.

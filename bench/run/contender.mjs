@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
+import { pypi } from '../../scripts/release/tools.mjs'
 import { startChild } from './child.mjs'
 import { binary } from './server.mjs'
 
@@ -15,21 +16,35 @@ import { binary } from './server.mjs'
  * @property {number} callers
  * @property {number} warmup Milliseconds.
  * @property {number} duration Milliseconds.
+ * @property {boolean} [failing] Failures are meant: what contenders say of them is not shown.
  */
 
 export const KINDS = { calls, cold, express }
 
-function startNode(script, { caFile, ...job }) {
-  const path = fileURLToPath(new URL(`../children/${script}.mjs`, import.meta.url))
-  return startChild(process.execPath, [path, JSON.stringify(job)], { NODE_EXTRA_CA_CERTS: caFile })
+/** Contenders that are no JavaScript; they read their job from stdin. */
+const PROGRAMS = {
+  floor: () => [binary('floor')],
+  'velt-py': () => [`${pypi('requests==2.34.2')}/bin/python3`, child('velt_py.py')],
+}
+
+const child = (file) => fileURLToPath(new URL(`../children/${file}`, import.meta.url))
+
+function startNode(script, { caFile, failing, ...job }) {
+  const args = [child(`${script}.mjs`), JSON.stringify(job)]
+  return startChild(process.execPath, args, {
+    env: { NODE_EXTRA_CA_CERTS: caFile },
+    stderr: failing ? 'ignore' : 'inherit',
+  })
 }
 
 /** @param {Job} job */
 async function calls(job) {
-  if (job.contender !== 'floor') return await startNode('calls', job).line()
-  const { child, line } = startChild(binary('floor'), [])
-  child.stdin.end(`${JSON.stringify(job)}\n`)
-  return await line()
+  const program = PROGRAMS[job.contender]
+  if (!program) return await startNode('calls', job).line()
+  const [command, ...args] = program()
+  const started = startChild(command, args)
+  started.child.stdin.end(`${JSON.stringify(job)}\n`)
+  return await started.line()
 }
 
 /** @param {Job} job */
@@ -41,7 +56,7 @@ async function cold(job) {
 
 /** @param {Job} job */
 async function express(job) {
-  const { child, line } = startNode('express', job)
+  const { child: server, line } = startNode('express', job)
   const url = `http://127.0.0.1:${await line()}/token`
   const answer = await (await fetch(url, { method: 'POST' })).json()
   if (!(answer.token ?? answer)) throw new Error(`${job.contender} answers without a token`)
@@ -49,9 +64,9 @@ async function express(job) {
   const shoot = (milliseconds) =>
     autocannon({ url, method: 'POST', connections: job.callers, duration: milliseconds / 1000 })
   await shoot(job.warmup)
-  child.kill('SIGUSR2')
+  server.kill('SIGUSR2')
   const { latency, non2xx, errors } = await shoot(job.duration)
-  child.stdin.end()
+  server.stdin.end()
   const failures = non2xx + errors
   return { ...(await line()), failures, latencyP50: latency.p50, latencyP99: latency.p99 }
 }

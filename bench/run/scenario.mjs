@@ -12,7 +12,7 @@ import { startServer } from './server.mjs'
  * @param {{ ca: string, caFile: string, cert: string, key: string }} certificates
  */
 export async function runScenario(scenario, pace, { ca, caFile, ...certificate }) {
-  const { contenders, kind, callers = 1, times = 1, rounds = pace.rounds } = scenario
+  const { contenders, kind, callers = 1, times = 1, rounds = pace.rounds, failing } = scenario
   const server = await startServer(certificate, scenario.server)
   const samples = Object.fromEntries(contenders.map((contender) => [contender, []]))
   try {
@@ -20,7 +20,7 @@ export async function runScenario(scenario, pace, { ca, caFile, ...certificate }
       for (let turn = 0; turn < contenders.length; turn++) {
         const contender = contenders[(round + turn) % contenders.length]
         const duration = pace.duration * times
-        const job = { contender, callers, warmup: pace.warmup, duration }
+        const job = { contender, callers, warmup: pace.warmup, duration, failing }
         const run = () => KINDS[kind]({ ...job, baseUrl: server.baseUrl, ca, caFile })
         samples[contender].push(await withMachine(server, run))
       }
