@@ -1,9 +1,9 @@
-import type { VeltCallOptions, VeltToken, VeltUser } from '../index.js'
+import type { VeltToken, VeltUser } from '../index.js'
 
 /** What a token endpoint needs of a client. */
 export interface TokenSource {
-  getToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
-  generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
+  getToken(user: VeltUser | string): Promise<VeltToken>
+  generateToken(user: VeltUser | string): Promise<VeltToken>
 }
 
 /** `Subject` is what the framework hands to its handlers. */

@@ -14,8 +14,11 @@ function veltTokenHandler(options) {
    * @param {Context} context whatever the framework has beside the request
    */
   return async function veltToken(request, context) {
-    const { method, signal } = request
-    const call = { method, cacheControl: request.headers.get('cache-control'), signal }
+    const call = {
+      method: request.method,
+      cacheControl: request.headers.get('cache-control'),
+      hasLeft: () => request.signal.aborted,
+    }
     const { status, headers, body } = await handle(call, request, context)
     return new Response(body, { status, headers })
   }

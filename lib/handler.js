@@ -9,7 +9,7 @@ const { list, object, oneOf } = require('./shape.js')
 /**
  * What an adapter brings: no more of the request than this can matter.
  *
- * @typedef {{ method?: string, cacheControl?: string | null, signal: AbortSignal }} Call
+ * @typedef {{ method?: string, cacheControl?: string | null, hasLeft: () => boolean }} Call
  * @typedef {{ status: number, headers: Record<string, string>, body: string }} Reply
  * @typedef {'unauthenticated' | 'method_not_allowed' | 'rate_limited' | 'unavailable'
  *   | 'upstream_timeout' | 'upstream_error' | 'server_error'} PublicCode
@@ -61,33 +61,33 @@ const readOptions = object({
 function createTokenHandler(options) {
   const { client, identify, methods, onError } = checked(options)
 
-  return async ({ method, cacheControl, signal }, ...subject) => {
+  return async ({ method, cacheControl, hasLeft }, ...subject) => {
     if (!methods.includes(/** @type {any} */ (method))) {
       return problem('method_not_allowed', { allow: methods.join(', ') })
     }
     try {
       const user = await identify(...subject)
       if (user === null || user === undefined || user === false) return problem('unauthenticated')
-      return reply(200, await askForToken(client, user, cacheControl, signal))
+      return reply(200, await askForToken(client, user, cacheControl))
     } catch (error) {
       // A visitor who left is nobody's problem, and reads no answer.
-      if (!signal.aborted) report(onError, error, subject)
+      if (!hasLeft()) report(onError, error, subject)
       return failure(error)
     }
   }
 }
 
 /**
- * A browser whose token failed before its time says `no-cache`: it must not get that one again.
+ * A browser whose token failed before its time says `no-cache`: it must not get that one again. A
+ * visitor who leaves cancels nothing: what was asked for is there for the next request.
  *
  * @param {import('./endpoint.js').TokenSource} client
  * @param {import('../index.js').VeltUser | string} user
  * @param {string | null | undefined} cacheControl
- * @param {AbortSignal} signal
  */
-function askForToken(client, user, cacheControl, signal) {
+function askForToken(client, user, cacheControl) {
   const fresh = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
-  return fresh ? client.generateToken(user, { signal }) : client.getToken(user, { signal })
+  return fresh ? client.generateToken(user) : client.getToken(user)
 }
 
 /**

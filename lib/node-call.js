@@ -7,12 +7,7 @@
  * @param {import('node:http').ServerResponse} res
  */
 function toCall({ method, headers }, res) {
-  const visitor = new AbortController()
-  // Every response closes; only of one that was cut short did the visitor not wait for the end.
-  res.once('close', () => {
-    if (!res.writableFinished) visitor.abort()
-  })
-  return { method, cacheControl: headers['cache-control'], signal: visitor.signal }
+  return { method, cacheControl: headers['cache-control'], hasLeft: () => res.destroyed }
 }
 
 exports.toCall = toCall

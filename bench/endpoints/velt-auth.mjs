@@ -6,7 +6,7 @@ import { apiKey, authToken } from '../request.mjs'
 
 export function createEndpoint({ baseUrl, ca }) {
   const client = new VeltAuthClient({ apiKey, authToken, baseUrl, ca })
-  const generateToken = (user, options) => client.generateToken(user, options)
+  const generateToken = (user) => client.generateToken(user)
   const uncached = { generateToken, getToken: generateToken }
   return veltTokenHandler({ client: uncached, identify: (req) => req.user })
 }
