@@ -9,7 +9,8 @@
 //!
 //! - `binding` (feature `binding`, on by default): the only users of napi. JavaScript values come
 //!   in, outcomes go out as data.
-//!   - `binding::client`: the class that JavaScript holds, one promise per call.
+//!   - `binding::client`: the class that JavaScript holds.
+//!   - `binding::calls`: calls in flight, the thread they run on, and their way back.
 //!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
 //! - [`core`]: the token client. It names no napi, and builds and tests without it.
 //!   - [`core::client`]: a token for a user, from the cache or from Velt.
