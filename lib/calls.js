@@ -3,12 +3,15 @@
 'use strict'
 
 // Not the globals: a test runner may have replaced them by its own.
-const { setImmediate, setInterval } = require('node:timers')
+const { clearInterval, setImmediate, setInterval } = require('node:timers')
 const { Calls, Cancel } = require('./addon.js')
 const { VeltAuthError } = require('./errors.js')
 
 /** @typedef {import('./addon.js').Outcome} Outcome */
 /** @typedef {import('./addon.js').Token} Native */
+
+/** How long nobody must wait before the core lets go of `settle`, in milliseconds. */
+const IDLE = 1000
 
 /** Those who wait, by the number of their call. @type {(((outcome: Outcome) => void) | undefined)[]} */
 const waiting = []
@@ -16,13 +19,28 @@ const waiting = []
 /** Numbers that can be used again. @type {number[]} */
 const free = []
 
-/** Keeps the process alive while somebody waits, and only then. */
-const alive = setInterval(() => {}, 2 ** 31 - 1).unref()
+/**
+ * What there is while somebody waits, and a little longer: the core's half, and what keeps the
+ * process alive. Not for good, since what the core holds is never collected: a test runner that
+ * loads this module for each of its files would keep all of them.
+ *
+ * @type {{ calls: Calls, alive: NodeJS.Timeout } | undefined}
+ */
+let open
 
-const calls = new Calls(settle)
+function begin() {
+  return { calls: new Calls(settle), alive: setInterval(rest, IDLE) }
+}
+
+function rest() {
+  if (free.length < waiting.length) return
+  clearInterval(open?.alive)
+  open = undefined
+}
 
 function settle() {
-  const batch = calls.take()
+  if (!open) return
+  const batch = open.calls.take()
   for (let i = 0; i < batch.calls.length; i += 1) {
     const call = batch.calls[i]
     const resolve = waiting[call]
@@ -30,21 +48,22 @@ function settle() {
     free.push(call)
     resolve?.(batch.outcomes[i])
   }
-  if (free.length === waiting.length) alive.unref()
+  if (free.length === waiting.length) open.alive.unref()
   if (batch.hasMore) setImmediate(settle)
 }
 
 /**
- * @param {(call: number) => void} start
+ * @param {(calls: Calls, call: number) => void} start
  * @returns {Promise<Outcome>}
  */
 function outcomeOf(start) {
   return new Promise((resolve) => {
+    open ??= begin()
     const call = free.at(-1) ?? waiting.length
-    start(call)
+    start(open.calls, call)
     free.pop()
     waiting[call] = resolve
-    alive.ref()
+    open.alive.ref()
   })
 }
 
@@ -52,7 +71,7 @@ function outcomeOf(start) {
  * Runs a call of the core to its token, its error, or `signal.reason`.
  *
  * @param {AbortSignal | undefined} signal
- * @param {(call: number, cancel?: Cancel) => void} start
+ * @param {(calls: Calls, call: number, cancel?: Cancel) => void} start
  */
 async function tokenOf(signal, start) {
   if (!signal) return toToken(/** @type {Native} */ (orThrow(await outcomeOf(start))))
@@ -61,7 +80,7 @@ async function tokenOf(signal, start) {
   const onAbort = () => cancel.cancel()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const outcome = await outcomeOf((call) => start(call, cancel))
+    const outcome = await outcomeOf((calls, call) => start(calls, call, cancel))
     if (outcome === null) signal.throwIfAborted()
     return toToken(/** @type {Native} */ (orThrow(outcome)))
   } finally {
@@ -72,7 +91,7 @@ async function tokenOf(signal, start) {
 /**
  * Runs a call of the core that brings nothing back.
  *
- * @param {(call: number) => void} start
+ * @param {(calls: Calls, call: number) => void} start
  */
 async function done(start) {
   orThrow(await outcomeOf(start))
@@ -90,7 +109,6 @@ function toToken([token, expiresAt]) {
   return { token, expiresAt }
 }
 
-exports.calls = calls
 exports.done = done
 exports.toToken = toToken
 exports.tokenOf = tokenOf

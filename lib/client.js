@@ -1,7 +1,7 @@
 'use strict'
 
 const { NativeClient } = require('./addon.js')
-const { calls, done, toToken, tokenOf } = require('./calls.js')
+const { done, toToken, tokenOf } = require('./calls.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -24,7 +24,7 @@ class VeltAuthClient {
     const complete = clientOptions(options)
     refusePublicSecret(complete)
     complete.extraCa = extraCertificates()
-    const opened = NativeClient.open(complete, calls)
+    const opened = NativeClient.open(complete)
     if ('code' in opened) throw new VeltAuthError(opened)
     this.#native = opened
   }
@@ -37,8 +37,8 @@ class VeltAuthClient {
   async generateToken(user, options) {
     const { signal, deadline } = readCallOptions(options)
     const claims = toClaims(user)
-    return await tokenOf(signal, (call, cancel) =>
-      this.#native.generateToken(call, cancel, deadline, ...claims),
+    return await tokenOf(signal, (calls, call, cancel) =>
+      this.#native.generateToken(calls, call, cancel, deadline, ...claims),
     )
   }
 
@@ -53,15 +53,15 @@ class VeltAuthClient {
     signal?.throwIfAborted()
     const cached = this.#native.lookUp(minValidity, ...claims)
     if (cached) return toToken(cached)
-    return await tokenOf(signal, (call, cancel) =>
-      this.#native.getToken(call, cancel, deadline, minValidity, ...claims),
+    return await tokenOf(signal, (calls, call, cancel) =>
+      this.#native.getToken(calls, call, cancel, deadline, minValidity, ...claims),
     )
   }
 
   /** @param {{ userId: string }} user */
   async invalidate(user) {
     const userId = toUserId(user)
-    await done((call) => this.#native.invalidate(call, userId))
+    await done((calls, call) => this.#native.invalidate(calls, call, userId))
   }
 
   stats() {

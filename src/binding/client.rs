@@ -15,10 +15,7 @@ use crate::core;
 
 /// A client of the core. JavaScript keeps it in a private field.
 #[napi]
-pub struct NativeClient {
-    client: Arc<core::Client>,
-    calls: Calls,
-}
+pub struct NativeClient(Arc<core::Client>);
 
 /// What an `AbortSignal` pulls.
 #[napi]
@@ -49,12 +46,9 @@ impl Cancel {
 impl NativeClient {
     /// A client, or what is wrong with its options.
     #[napi(catch_unwind)]
-    pub fn open(options: ClientOptions, calls: &Calls) -> Either<NativeClient, Failure> {
+    pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
         match core::Client::new(options.into()) {
-            Ok(client) => Either::A(Self {
-                client: Arc::new(client),
-                calls: calls.clone(),
-            }),
+            Ok(client) => Either::A(Self(Arc::new(client))),
             Err(error) => Either::B(error.into()),
         }
     }
@@ -63,6 +57,7 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
+        calls: &Calls,
         call: u32,
         cancel: Option<&Cancel>,
         deadline: Option<u32>,
@@ -82,8 +77,8 @@ impl NativeClient {
             permissions,
         };
         let options = options(deadline, None);
-        let client = Arc::clone(&self.client);
-        self.start(call, cancel, async move {
+        let client = Arc::clone(&self.0);
+        start(calls, call, cancel, async move {
             client.generate_token(user.into(), options).await
         });
     }
@@ -109,10 +104,10 @@ impl NativeClient {
             permissions,
         };
         let min_validity = min_validity.map(from_milliseconds);
-        let (user, hit) = self.client.look_up(user.into(), min_validity)?;
+        let (user, hit) = self.0.look_up(user.into(), min_validity)?;
         if hit.is_due {
             let _inside = runtime().enter();
-            self.client.refresh(&Arc::new(user), &hit.token);
+            self.0.refresh(&Arc::new(user), &hit.token);
         }
         Some(token(&hit.token))
     }
@@ -121,6 +116,7 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn get_token(
         &self,
+        calls: &Calls,
         call: u32,
         cancel: Option<&Cancel>,
         deadline: Option<u32>,
@@ -141,17 +137,17 @@ impl NativeClient {
             permissions,
         };
         let options = options(deadline, min_validity);
-        let client = Arc::clone(&self.client);
-        self.start(call, cancel, async move {
+        let client = Arc::clone(&self.0);
+        start(calls, call, cancel, async move {
             client.get_token(user.into(), options).await
         });
     }
 
     /// Forgets a user id everywhere.
     #[napi(catch_unwind)]
-    pub fn invalidate(&self, call: u32, user_id: String) {
-        let client = Arc::clone(&self.client);
-        self.calls.start(call, async move {
+    pub fn invalidate(&self, calls: &Calls, call: u32, user_id: String) {
+        let client = Arc::clone(&self.0);
+        calls.start(call, async move {
             Some(match client.invalidate(&user_id).await {
                 Ok(()) => Either3::C(true),
                 Err(error) => Either3::B(error.into()),
@@ -162,35 +158,33 @@ impl NativeClient {
     /// The counters of this client.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Stats {
-        (&*self.client).into()
+        (&*self.0).into()
     }
 
     /// Ends every call in flight and to come.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.client.close();
+        self.0.close();
     }
 }
 
-impl NativeClient {
-    fn start(
-        &self,
-        number: u32,
-        cancel: Option<&Cancel>,
-        call: impl Future<Output = Result<core::Token, core::Error>> + Send + 'static,
-    ) {
-        let cancel = cancel.map(|cancel| cancel.0.clone());
-        self.calls.start(number, async move {
-            let outcome = match cancel {
-                Some(cancel) => cancel.run_until_cancelled(call).await?,
-                None => call.await,
-            };
-            Some(match outcome {
-                Ok(got) => Either3::A(token(&got)),
-                Err(error) => Either3::B(error.into()),
-            })
-        });
-    }
+fn start(
+    calls: &Calls,
+    number: u32,
+    cancel: Option<&Cancel>,
+    call: impl Future<Output = Result<core::Token, core::Error>> + Send + 'static,
+) {
+    let cancel = cancel.map(|cancel| cancel.0.clone());
+    calls.start(number, async move {
+        let outcome = match cancel {
+            Some(cancel) => cancel.run_until_cancelled(call).await?,
+            None => call.await,
+        };
+        Some(match outcome {
+            Ok(got) => Either3::A(token(&got)),
+            Err(error) => Either3::B(error.into()),
+        })
+    });
 }
 
 fn options(deadline: Option<u32>, min_validity: Option<u32>) -> core::client::CallOptions {
