@@ -36,6 +36,8 @@ function rest() {
   if (free.length < waiting.length) return
   clearInterval(open?.alive)
   open = undefined
+  waiting.length = 0
+  free.length = 0
 }
 
 function settle() {
