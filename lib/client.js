@@ -38,7 +38,7 @@ class VeltAuthClient {
     const { signal, deadline } = readCallOptions(options)
     const claims = toClaims(user)
     return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.generateToken(calls, call, cancel, deadline, ...claims),
+      this.#native.generateToken(calls, call, cancel, deadline, claims),
     )
   }
 
@@ -54,7 +54,7 @@ class VeltAuthClient {
     const cached = this.#native.lookUp(minValidity, ...claims)
     if (cached) return toToken(cached)
     return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.getToken(calls, call, cancel, deadline, minValidity, ...claims),
+      this.#native.getToken(calls, call, cancel, deadline, minValidity, claims),
     )
   }
 

@@ -29,25 +29,13 @@ const readClaims = values(
 )
 
 /**
- * @typedef {import('./addon.js').Permissions} Permissions
- * @typedef {[
- *   userId: string,
- *   organizationId?: string,
- *   email?: string,
- *   name?: string,
- *   isAdmin?: boolean,
- *   permissions?: Permissions,
- * ]} Claims
- */
-
-/**
  * The user's claims as the core takes them: only known ones, each of its type.
  *
  * @param {unknown} user a `VeltUser`, or just the user id
  */
 function toClaims(user) {
   const given = typeof user === 'string' ? { userId: user } : user
-  return /** @type {Claims} */ (readClaims(given, 'user', CODE))
+  return /** @type {import('./addon.js').Claims} */ (readClaims(given, 'user', CODE))
 }
 
 const readUserId = object({ userId: text }, ['userId'])

@@ -7,7 +7,6 @@ import type * as calls from '../../lib/calls.js'
 import type * as client from '../../lib/client.js'
 import type * as errors from '../../lib/errors.js'
 import type * as options from '../../lib/options.js'
-import type * as user from '../../lib/user.js'
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -19,7 +18,7 @@ type Read<T> = T extends readonly (infer Item)[]
     ? Flat<{ [K in keyof T]: Read<Exclude<T[K], null>> }>
     : T
 
-type ReadEach<T> = { [K in keyof T]: Read<T[K]> }
+type ReadEach<T> = { [K in keyof T]: Read<NonNullable<T[K]>> }
 
 const agree = <_Yes extends true>() => {}
 
@@ -27,7 +26,7 @@ agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
 agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
-// A user goes to the addon as an argument list.
+// A user goes to the addon as a list.
 type User = Required<Read<velt.VeltUser>>
 type Listed = [
   User['userId'],
@@ -37,7 +36,7 @@ type Listed = [
   User['isAdmin'],
   User['permissions'],
 ]
-agree<Equal<Listed, ReadEach<Required<user.Claims>>>>()
+agree<Equal<Listed, ReadEach<addon.Claims>>>()
 agree<
   Equal<keyof User, 'userId' | 'organizationId' | 'email' | 'name' | 'isAdmin' | 'permissions'>
 >()

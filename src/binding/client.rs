@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::{Calls, runtime};
 use super::values::{
-    ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
+    Claims, ClientOptions, Failure, Permissions, Stats, Token, from_milliseconds, token, user,
 };
 use crate::core;
 
@@ -37,12 +37,7 @@ impl Cancel {
     }
 }
 
-/// The fields of a user come one by one, since N-API reads an argument much faster than a property.
 #[napi]
-#[allow(
-    clippy::too_many_arguments,
-    reason = "`expect` fails in the copy that napi makes"
-)]
 impl NativeClient {
     /// A client, or what is wrong with its options.
     #[napi(catch_unwind)]
@@ -61,30 +56,22 @@ impl NativeClient {
         call: u32,
         cancel: Option<&Cancel>,
         deadline: Option<u32>,
-        user_id: String,
-        organization_id: Option<String>,
-        email: Option<String>,
-        name: Option<String>,
-        is_admin: Option<bool>,
-        permissions: Option<Permissions>,
+        claims: Claims,
     ) {
-        let user = User {
-            user_id,
-            organization_id,
-            email,
-            name,
-            is_admin,
-            permissions,
-        };
         let options = options(deadline, None);
         let client = Arc::clone(&self.0);
         start(calls, call, cancel, async move {
-            client.generate_token(user.into(), options).await
+            client.generate_token(user(claims), options).await
         });
     }
 
-    /// A token from the cache, at once; `null` means: call `getToken`.
+    /// A token from the cache, at once; `null` means: call `getToken`. The claims come one by one,
+    /// since N-API reads an argument faster than an element.
     #[napi(catch_unwind)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "`expect` fails in the copy that napi makes"
+    )]
     pub fn look_up(
         &self,
         min_validity: Option<u32>,
@@ -95,16 +82,9 @@ impl NativeClient {
         is_admin: Option<bool>,
         permissions: Option<Permissions>,
     ) -> Option<Token> {
-        let user = User {
-            user_id,
-            organization_id,
-            email,
-            name,
-            is_admin,
-            permissions,
-        };
+        let claims = (user_id, organization_id, email, name, is_admin, permissions);
         let min_validity = min_validity.map(from_milliseconds);
-        let (user, hit) = self.0.look_up(user.into(), min_validity)?;
+        let (user, hit) = self.0.look_up(user(claims), min_validity)?;
         if hit.is_due {
             let _inside = runtime().enter();
             self.0.refresh(&Arc::new(user), &hit.token);
@@ -121,25 +101,12 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         deadline: Option<u32>,
         min_validity: Option<u32>,
-        user_id: String,
-        organization_id: Option<String>,
-        email: Option<String>,
-        name: Option<String>,
-        is_admin: Option<bool>,
-        permissions: Option<Permissions>,
+        claims: Claims,
     ) {
-        let user = User {
-            user_id,
-            organization_id,
-            email,
-            name,
-            is_admin,
-            permissions,
-        };
         let options = options(deadline, min_validity);
         let client = Arc::clone(&self.0);
         start(calls, call, cancel, async move {
-            client.get_token(user.into(), options).await
+            client.get_token(user(claims), options).await
         });
     }
 

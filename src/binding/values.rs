@@ -40,16 +40,17 @@ pub enum ApiVersion {
     V2,
 }
 
-/// The core's [`core::User`], in the shape of Velt's API.
-#[expect(clippy::struct_field_names, reason = "Velt calls it userId")]
-pub struct User {
-    pub user_id: String,
-    pub organization_id: Option<String>,
-    pub email: Option<String>,
-    pub name: Option<String>,
-    pub is_admin: Option<bool>,
-    pub permissions: Option<Permissions>,
-}
+/// The core's [`core::User`]: user id, organization id, email, name, whether an admin, permissions.
+/// Not an object, as [`Token`].
+#[napi]
+pub type Claims = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<bool>,
+    Option<Permissions>,
+);
 
 /// Velt's `permissions`.
 #[napi(object, object_to_js = false)]
@@ -213,17 +214,17 @@ impl From<ApiVersion> for core::ApiVersion {
     }
 }
 
-impl From<User> for core::User {
-    fn from(user: User) -> Self {
-        let resources = user.permissions.map(|permissions| permissions.resources);
-        Self {
-            user_id: user.user_id,
-            organization_id: user.organization_id,
-            email: user.email,
-            name: user.name,
-            is_admin: user.is_admin,
-            resources: resources.into_iter().flatten().map(Into::into).collect(),
-        }
+/// The core's user of these claims.
+pub fn user(claims: Claims) -> core::User {
+    let (user_id, organization_id, email, name, is_admin, permissions) = claims;
+    let resources = permissions.map(|permissions| permissions.resources);
+    core::User {
+        user_id,
+        organization_id,
+        email,
+        name,
+        is_admin,
+        resources: resources.into_iter().flatten().map(Into::into).collect(),
     }
 }
 
