@@ -21,13 +21,13 @@ import { binary } from './server.mjs'
 
 export const KINDS = { calls, cold, express }
 
+const child = (file) => fileURLToPath(new URL(`../children/${file}`, import.meta.url))
+
 /** Contenders that are no JavaScript; they read their job from stdin. */
 const PROGRAMS = {
   floor: () => [binary('floor')],
   'velt-py': () => [`${pypi('requests==2.34.2')}/bin/python3`, child('velt_py.py')],
 }
-
-const child = (file) => fileURLToPath(new URL(`../children/${file}`, import.meta.url))
 
 function startNode(script, { caFile, failing, ...job }) {
   const args = [child(`${script}.mjs`), JSON.stringify(job)]
