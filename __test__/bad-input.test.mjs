@@ -121,6 +121,17 @@ test('call options', async (t) => {
   assert.equal(emulator.connections, 0)
 })
 
+test('a polluted prototype ends no call', async (t) => {
+  const { options } = await emulate(t)
+  const client = new VeltAuthClient(options)
+  Object.prototype.signal = AbortSignal.abort()
+  t.after(() => delete Object.prototype.signal)
+  const generated = client.generateToken('ada')
+  const got = client.getToken('ada')
+  delete Object.prototype.signal
+  await Promise.all([generated, got])
+})
+
 test('a polluted prototype makes nobody an admin', async (t) => {
   const { emulator, options } = await emulate(t)
   Object.prototype.isAdmin = true

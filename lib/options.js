@@ -57,7 +57,9 @@ function clientOptions(options) {
  * @returns {(options: unknown) => Partial<T>}
  */
 function absentOr(read) {
-  return (options) => (options === undefined ? {} : read(options, 'options', CODE))
+  // No prototype here either: what is not given must not be inherited.
+  const absent = Object.freeze(Object.create(null))
+  return (options) => (options === undefined ? absent : read(options, 'options', CODE))
 }
 
 function environmentProxy() {
