@@ -39,10 +39,9 @@ function load() {
 /** @param {string} name */
 function loadOne(name) {
   const built = join(__dirname, '..', `velt-auth.${name}.node`)
-  if (existsSync(built)) return require(built)
-  const found = require(`velt-auth-${name}/package.json`).version
-  if (found !== version) throw new Error(`it is of version ${found}`)
-  return PACKAGES[name]()
+  const addon = existsSync(built) ? require(built) : PACKAGES[name]()
+  if (addon.VERSION !== version) throw new Error(`it is of version ${addon.VERSION}`)
+  return addon
 }
 
 module.exports = load()

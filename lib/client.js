@@ -104,5 +104,7 @@ async function generateVeltAuthToken(user, options) {
   return token
 }
 
-exports.VeltAuthClient = VeltAuthClient
+// Spelt out one by one: that is how Node finds the names for `import { … }`.
 exports.generateVeltAuthToken = generateVeltAuthToken
+exports.VeltAuthClient = VeltAuthClient
+exports.VeltAuthError = VeltAuthError

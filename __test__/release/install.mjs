@@ -72,6 +72,25 @@ test('a token from TypeScript, checked in strict mode', async () => {
   assert.equal(await release.node(installed, 'typed.mjs'), 'ada\n')
 })
 
+test('each handler is a file of its own, and its errors are those of the main entry', async () => {
+  const source = `
+    const { VeltAuthError } = require('velt-auth')
+    for (const entry of ['express', 'fastify', 'fetch', 'koa', 'node']) {
+      const [make] = Object.values(require('velt-auth/' + entry))
+      try {
+        make({})
+      } catch (error) {
+        const isOurs = error instanceof VeltAuthError && error.constructor.name === 'VeltAuthError'
+        console.log(entry, isOurs, error.code)
+      }
+    }
+  `
+  const expected = ['express', 'fastify', 'fetch', 'koa', 'node'].map(
+    (entry) => `${entry} true ERR_VELT_CONFIG\n`,
+  )
+  assert.equal(await release.node(installed, '--eval', source), expected.join(''))
+})
+
 test('npm ci --omit=optional: the failure says so', async () => {
   const folder = await release.project('omitted')
   await release.npm(folder, 'install', 'velt-auth')

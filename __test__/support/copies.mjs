@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
-const PARTS = ['index.js', 'package.json', 'lib']
+const PARTS = ['package.json', 'lib']
 
 /** Puts the JavaScript of the package into `folder`, as its node_modules/velt-auth. */
 export async function copyPackage(folder) {
@@ -24,11 +24,11 @@ export async function copyPackageWithAddon(folder) {
   return target
 }
 
-/** A platform package that says it is of `version`, with `addon` as its binary. */
-export async function fakePlatformPackage(folder, name, { version, addon = '' }) {
+/** A platform package with `addon` as its binary. */
+export async function fakePlatformPackage(folder, name, addon = '') {
   const target = join(folder, 'node_modules', name)
   if (existsSync(target)) throw new Error(`${name} is there`)
   await mkdir(target, { recursive: true })
-  await writeFile(join(target, 'package.json'), JSON.stringify({ name, version, main: 'a.node' }))
+  await writeFile(join(target, 'package.json'), JSON.stringify({ name, main: 'a.node' }))
   await writeFile(join(target, 'a.node'), addon)
 }

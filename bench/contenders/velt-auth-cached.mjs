@@ -1,4 +1,4 @@
-import { VeltAuthClient } from '../../index.js'
+import { VeltAuthClient } from 'velt-auth'
 import { apiKey, authToken } from '../request.mjs'
 
 export function open({ baseUrl, ca }) {

@@ -1,6 +1,6 @@
 // What the options are for: an attempt that is late is given up, and made again.
 
-import { VeltAuthClient } from '../../index.js'
+import { VeltAuthClient } from 'velt-auth'
 import { apiKey, authToken } from '../request.mjs'
 
 export function open({ baseUrl, ca }) {

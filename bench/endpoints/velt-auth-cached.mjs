@@ -1,5 +1,5 @@
-import { VeltAuthClient } from '../../index.js'
-import { veltTokenHandler } from '../../lib/node.js'
+import { VeltAuthClient } from 'velt-auth'
+import { veltTokenHandler } from 'velt-auth/express'
 import { apiKey, authToken } from '../request.mjs'
 
 export function createEndpoint({ baseUrl, ca }) {

@@ -1,7 +1,7 @@
 // Our endpoint with its cache switched off: every request is a call to Velt.
 
-import { VeltAuthClient } from '../../index.js'
-import { veltTokenHandler } from '../../lib/node.js'
+import { VeltAuthClient } from 'velt-auth'
+import { veltTokenHandler } from 'velt-auth/express'
 import { apiKey, authToken } from '../request.mjs'
 
 export function createEndpoint({ baseUrl, ca }) {

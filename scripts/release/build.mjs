@@ -17,7 +17,7 @@ const MACHINE = { linux: 'Linux', darwin: 'macOS', win32: 'Windows' }
 const SMALL = ['-Cllvm-args=-inline-threshold=60']
 
 function build(platform) {
-  const { triple, os, folder, file, addon } = platform
+  const { triple, os, folder, addon } = platform
   rmSync(addon, { force: true })
   const { cargo, arguments: more = [], flags = [], env } = toolchain(platform)
   run('cargo', [...cargo, '--release', '--locked', ...more], {
@@ -26,8 +26,6 @@ function build(platform) {
   })
   mkdirSync(folder, { recursive: true })
   copyFileSync(join(CHECKOUT, 'target', triple, 'release', LIBRARY[os]), addon)
-  // Where the checkout itself finds it: what is measured is what is shipped.
-  if (isHere(platform)) copyFileSync(addon, join(CHECKOUT, file))
 }
 
 /** Panic messages name source files: not with the paths of whoever built, so that anyone can. */

@@ -3,6 +3,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
 import { notices } from './notices.mjs'
 import { CHECKOUT, manifest, PLATFORMS, STAGE } from './platforms.mjs'
 import { run } from './run.mjs'
@@ -43,16 +44,19 @@ function packPlatform({ triple, name: platform, os, cpu, libc, packageName, fold
 }
 
 /** The JavaScript, which names all platform packages, in its own version. */
-function packMain() {
+async function packMain() {
   const folder = join(STAGE, name)
   rmSync(folder, { recursive: true, force: true })
   const listing = run('npm', ['pack', '--dry-run', '--json'], { cwd: CHECKOUT, stdio: 'pipe' })
   for (const { path } of onlyPackage(listing).files) {
     // The addon's own types: our JavaScript is checked against them, users have index.d.ts.
     if (path === 'lib/addon.d.ts') continue
+    // Bundled below, but for what bundlers find instead.
+    if (path.endsWith('.js') && path !== 'lib/server-only.js') continue
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     copyFileSync(join(CHECKOUT, path), join(folder, path))
   }
+  await bundle(folder)
   const published = Object.entries(manifest).filter(([field]) => !OURS.includes(field))
   const optionalDependencies = Object.fromEntries(
     PLATFORMS.map(({ packageName }) => [packageName, version]),
@@ -63,6 +67,29 @@ function packMain() {
     optionalDependencies,
   })
   pack(folder)
+}
+
+/**
+ * One file per entry point, which knows its version: finding and reading many small files is a third
+ * of the time that loading takes.
+ */
+async function bundle(folder) {
+  const files = Object.values(manifest.exports).map((entry) => entry.default)
+  const json = { contents: JSON.stringify({ version }), loader: 'json' }
+  await build({
+    absWorkingDir: CHECKOUT,
+    entryPoints: [...new Set(files.filter((file) => file?.endsWith('.js')))],
+    outbase: '.',
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    target: `node${engines.node.match(/\d+/)}`,
+    external: ['velt-auth-*'],
+    keepNames: true,
+    plugins: [
+      { name: 'version', setup: ({ onLoad }) => onLoad({ filter: /package\.json$/ }, () => json) },
+    ],
+  })
 }
 
 function write(folder, file, content) {
@@ -87,4 +114,4 @@ for (const tarball of readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))
   rmSync(join(STAGE, tarball))
 }
 PLATFORMS.forEach(packPlatform)
-packMain()
+await packMain()

@@ -6,3 +6,9 @@
 mod calls;
 mod client;
 mod values;
+
+use napi_derive::napi;
+
+/// The version of the package that this addon belongs to.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
