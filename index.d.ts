@@ -8,7 +8,7 @@
  * | `ERR_VELT_UNAUTHORIZED` | Velt refused the API key or the auth token | no |
  * | `ERR_VELT_REJECTED` | Velt refused the request for any other reason | no |
  * | `ERR_VELT_RATE_LIMITED` | Velt asks for fewer requests | yes, after `retryAfter` |
- * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before it, failed (5xx) | yes |
+ * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before it, failed (408, 5xx but 501) | yes |
  * | `ERR_VELT_NETWORK` | DNS, connect, TLS, reset: no whole answer arrived | see `retryable` |
  * | `ERR_VELT_TIMEOUT` | no whole answer arrived in time | yes |
  * | `ERR_VELT_BAD_RESPONSE` | an answer arrived with neither a token nor a reason | see `retryable` |
@@ -40,7 +40,10 @@ export class VeltAuthError extends Error {
    * tried again as often as the options allow.
    */
   readonly retryable: boolean
-  /** Requests sent for this call: 0 when it was refused before anything was sent. */
+  /**
+   * Requests sent for this call: 0 when it was refused before anything was sent, or given up (by
+   * `close()`, or at `getToken`'s `deadline`) while one was on its way.
+   */
   readonly attempts: number
   /** The HTTP status of the last answer, if there was one. */
   readonly httpStatus?: number

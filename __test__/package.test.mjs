@@ -1,4 +1,4 @@
-// The package as its users load it, and the examples as they start them.
+// The package by its name, as users load it (from its sources: `release/` has what is packed), and the examples as they start them.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'

@@ -87,6 +87,14 @@ test('a server that speaks nothing newer than TLS 1.1 is refused', async (t) => 
   )
 })
 
+test('a server that wants a client certificate is refused, and says so', async (t) => {
+  const demanding = { ...tls, ca: authority.pem, requestCert: true, rejectUnauthorized: true }
+  const { options } = await emulate(t, { tls: demanding })
+  const error = await refusal({ ...options, ca: authority.pem })
+  assertDistrust(error, /CertificateRequired/)
+  assert.match(error.message, /client certificates are not supported/)
+})
+
 test('a server that ends the handshake is a network error that may mend itself', async (t) => {
   const server = createServer(tls)
   server.on('connection', (socket) => socket.resetAndDestroy())

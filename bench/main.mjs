@@ -1,4 +1,4 @@
-// `npm run bench`: every scenario, every contender, one machine, one run. `--quick` shows in under a
+// `npm run bench`: every scenario, every contender, one machine, one run. `--quick` shows in about a
 // minute that all of it works; its numbers are too few to mean anything.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

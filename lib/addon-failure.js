@@ -35,7 +35,10 @@ function reason(name, cause, released) {
     return `the system refuses it (${cause.message}). Install velt-auth again on the machine that runs it.`
   }
   if (cause.code !== 'MODULE_NOT_FOUND') {
-    return `${cause.message}. Delete node_modules, and install again.`
+    return (
+      `${cause.message}. Delete node_modules, and install again; in a checkout of velt-auth, run ` +
+      'npm run build.'
+    )
   }
   const other = released.find((one) => one !== name && isInstalled(one))
   if (other) {

@@ -27,7 +27,8 @@ export interface TokenHandlerOptions<Subject extends unknown[]> {
   /** The methods to answer; others get 405. Default: `['POST']`. */
   methods?: readonly ('GET' | 'POST')[]
   /**
-   * Told of every failure, with the detail that the browser does not get. Default: `console.error`.
+   * Told of every failure, with the detail that the browser does not get, unless the visitor has left.
+   * Default: `console.error`.
    */
   onError?: (error: unknown, ...subject: Subject) => void
 }

@@ -8,13 +8,16 @@ export type { TokenProblem }
  * Deno. What the handler is called with beside the request, `identify` gets too.
  *
  * ```js
- * // Next.js, app/api/velt/token/route.js
- * export const POST = veltTokenHandler({ client, identify: async () => userOf(await cookies()) })
+ * // SvelteKit
+ * const handle = veltTokenHandler({ client, identify: (_request, locals) => locals.user })
+ * export const POST = ({ request, locals }) => handle(request, locals)
  *
  * // Hono
  * const handle = veltTokenHandler({ client, identify: (_request, c) => c.get('user') })
  * app.all('/api/velt/token', (c) => handle(c.req.raw, c))
  * ```
+ *
+ * For Next.js see docs/frameworks.md: there the client is made at the first request.
  *
  * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
  * 504, always with `Cache-Control: no-store`. The promise never rejects.

@@ -145,7 +145,7 @@ function report(onError, error, subject) {
 /** @param {unknown} error */
 function failure(error) {
   if (!(error instanceof VeltAuthError)) return problem('server_error')
-  // A network error that cannot mend itself is a certificate: the visitor need not try again.
+  // TLS that cannot be agreed on does not mend itself: the visitor need not try again.
   const hopeless = error.code === 'ERR_VELT_NETWORK' && !error.retryable
   const code = hopeless ? 'upstream_error' : (UPSTREAM[error.code] ?? 'server_error')
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER

@@ -108,8 +108,11 @@ function flag(value, path, code) {
   return value
 }
 
+/** What every timer can wait. */
+const MOST = 2 ** 31 - 1
+
 /**
- * A whole number, small enough for every timer.
+ * A whole number that is not above `MOST`.
  *
  * @param {string} unit
  * @param {0 | 1} [least]
@@ -117,11 +120,11 @@ function flag(value, path, code) {
  */
 function whole(unit, least = 1) {
   return (value, path, code) => {
-    if (!Number.isInteger(value) || Number(value) < least || Number(value) > 2 ** 31 - 1) {
+    if (!Number.isInteger(value) || Number(value) < least || Number(value) > MOST) {
       const given = typeof value === 'number' ? value : kind(value)
       throw mistake(
         code,
-        `${path} must be a whole number of ${unit}, ${least} or more, not ${given}.`,
+        `${path} must be a whole number of ${unit}, ${least} to ${MOST}, not ${given}.`,
       )
     }
     return Number(value)

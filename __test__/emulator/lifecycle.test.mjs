@@ -38,7 +38,8 @@ describe('lifecycle', TIMEOUT, () => {
     const unknown = { name: 'TypeError', message: /apikey \(known: port, host, apiKey, / }
     await assert.rejects(start(t, { apikey: 'k' }), unknown)
     const wrong = [{ authToken: '' }, { apiKey: 1 }, { tokenLifetime: Number.NaN }, { now: 5 }]
-    for (const options of wrong) await assert.rejects(start(t, options), TypeError)
+    const places = [{ port: 'abc' }, { port: -1 }, { host: 5 }, { host: '' }]
+    for (const options of [...wrong, ...places]) await assert.rejects(start(t, options), TypeError)
   })
 
   test('it imports nothing of ours, so that it can disagree', () => {

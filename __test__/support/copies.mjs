@@ -1,4 +1,4 @@
-// Copies of the package, as `npm install` would lay them out.
+// Copies of the package's sources, laid out as `npm install` would.
 
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'

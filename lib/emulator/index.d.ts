@@ -89,7 +89,7 @@ export interface Fault {
   delay?: number
   /** HTTP status, 200 to 599. Default: that of `error`, or 200. Alone: an empty body. */
   status?: number
-  /** An error in Velt's envelope, with the HTTP status that belongs to it or else `status`. */
+  /** An error in Velt's envelope, with `status`, or else the HTTP status that belongs to it. */
   error?: { status: RpcStatus; message?: string; details?: unknown }
   /** `Retry-After`: seconds, a date, or any text as it is. */
   retryAfter?: number | Date | string

@@ -147,7 +147,13 @@ function checkOptions(options) {
       throw new TypeError(`Unknown option: ${name} (known: ${KNOWN_OPTIONS.join(', ')})`)
     }
   }
-  const { apiKey, authToken, tokenLifetime, now } = options
+  const { port, host, apiKey, authToken, tokenLifetime, now } = options
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
+    throw new TypeError('port must be a TCP port, or 0 for any free one')
+  }
+  if (host !== undefined && (typeof host !== 'string' || host === '')) {
+    throw new TypeError('host must be an address to listen on')
+  }
   if (apiKey !== undefined) checkCredential('apiKey', apiKey)
   if (authToken !== undefined) checkCredential('authToken', authToken)
   if (tokenLifetime !== undefined && !Number.isFinite(tokenLifetime)) {

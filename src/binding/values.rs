@@ -217,14 +217,14 @@ impl From<ApiVersion> for core::ApiVersion {
 /// The core's user of these claims.
 pub fn user(claims: Claims) -> core::User {
     let (user_id, organization_id, email, name, is_admin, permissions) = claims;
-    let resources = permissions.map(|permissions| permissions.resources);
     core::User {
         user_id,
         organization_id,
         email,
         name,
         is_admin,
-        resources: resources.into_iter().flatten().map(Into::into).collect(),
+        resources: permissions
+            .map(|permissions| permissions.resources.into_iter().map(Into::into).collect()),
     }
 }
 

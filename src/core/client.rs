@@ -18,7 +18,7 @@ use super::flight::{Flights, Joined};
 use super::shared::Shared;
 use super::stats::Stats;
 use super::token::Token;
-use super::user::User;
+use super::user::{User, not_blank};
 use super::velt::Velt;
 
 /// Where tokens come from.
@@ -254,19 +254,24 @@ impl<S: Source> Client<S> {
     /// Forgets all tokens of `user_id`, here and on every server that shares the cache.
     ///
     /// # Errors
-    /// [`Code::Network`] when the shared cache cannot be told; this process has forgotten them.
+    /// [`Code::InvalidUser`] for an empty id, [`Code::Closed`], and [`Code::Network`] when the shared
+    /// cache cannot be told; this process has forgotten them then.
     pub async fn invalidate(self: &Arc<Self>, user_id: &str) -> Result<(), Error> {
-        self.invalidate_here(user_id);
-        let Some(shared) = self.shared() else {
-            return Ok(());
-        };
-        shared.invalidate(user_id).await.map_err(|_| {
-            Error::transient(
-                Code::Network,
-                "The shared cache could not be told of the invalidation, so other servers may \
-                 still serve tokens of this user; call invalidate again.",
-            )
+        not_blank("userId", Some(user_id))?;
+        self.until_closed(async {
+            self.invalidate_here(user_id);
+            let Some(shared) = self.shared() else {
+                return Ok(());
+            };
+            shared.invalidate(user_id).await.map_err(|_| {
+                Error::transient(
+                    Code::Network,
+                    "The shared cache could not be told of the invalidation, so other servers may \
+                     still serve tokens of this user; call invalidate again.",
+                )
+            })
         })
+        .await
     }
 
     /// Forgets all tokens of `user_id` in this process.

@@ -15,7 +15,7 @@ pub enum Code {
     Rejected,
     /// Velt asks for fewer requests.
     RateLimited,
-    /// Velt, or a proxy before it, failed (5xx).
+    /// Velt, or a proxy before it, failed: 408, 5xx but 501, and what Velt calls transient.
     Unavailable,
     /// No complete answer arrived: DNS, connect, TLS, reset.
     Network,
@@ -55,7 +55,8 @@ pub struct Error {
     pub message: String,
     /// Whether the same call can succeed later without anybody changing anything.
     pub retryable: bool,
-    /// Requests sent for this call; 0 when it was refused before anything was sent.
+    /// Requests sent for this call; 0 when it was refused before anything was sent, or given up (the
+    /// client closed, a shared answer late) while one was on its way.
     pub attempts: u32,
     /// The HTTP status of the last answer, if there was one.
     pub http_status: Option<u16>,

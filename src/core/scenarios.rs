@@ -421,7 +421,7 @@ async fn every_claim_makes_another_token_and_their_order_does_not() {
     let folder = resource(ResourceType::Folder, "f");
     let document = resource(ResourceType::Document, "d");
     let with = |resources: &[&Resource]| User {
-        resources: resources.iter().copied().cloned().collect(),
+        resources: Some(resources.iter().copied().cloned().collect()),
         ..user("ada")
     };
     let users = [

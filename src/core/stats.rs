@@ -25,7 +25,7 @@ impl Counter {
 pub struct Stats {
     /// Calls answered from this process's cache, without waiting.
     pub hits: Counter,
-    /// Calls that had to wait.
+    /// Calls that began a question.
     pub misses: Counter,
     /// Calls that joined a question somebody else had asked.
     pub joins: Counter,

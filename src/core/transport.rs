@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{NoProxy, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -118,12 +118,22 @@ impl Transport {
                      company's, pass its issuer as `ca` or in NODE_EXTRA_CA_CERTS.",
                 ),
             ),
-            Some(rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(_)) => {
-                Error::permanent(
-                    Code::Network,
-                    format!("{host} and this client share no TLS version (1.2 or 1.3) or cipher."),
-                )
-            }
+            Some(
+                rustls::Error::PeerIncompatible(_)
+                | rustls::Error::AlertReceived(
+                    AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
+                ),
+            ) => Error::permanent(
+                Code::Network,
+                format!("{host} and this client share no TLS version (1.2 or 1.3) or cipher."),
+            ),
+            Some(rustls::Error::AlertReceived(_)) => Error::permanent(
+                Code::Network,
+                format!(
+                    "{host} refused the TLS connection, for the reason in the cause; client \
+                     certificates are not supported.",
+                ),
+            ),
             _ if error.is_dns() => Error::transient(
                 Code::Network,
                 format!(

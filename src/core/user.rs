@@ -21,8 +21,8 @@ pub struct User {
     pub name: Option<String>,
     /// The only way to make a user an admin in Velt.
     pub is_admin: Option<bool>,
-    /// What the user may open. API v2 only.
-    pub resources: Vec<Resource>,
+    /// What the user may open. API v2 only, where none and an empty list are the same.
+    pub resources: Option<Vec<Resource>>,
 }
 
 /// One entry of `permissions.resources`, as Velt's v2 API takes it.
@@ -75,22 +75,24 @@ impl User {
     /// is never dropped in silence, since a token with less than was asked for is a different one.
     pub fn checked(mut self, version: ApiVersion) -> Result<Self, Error> {
         not_blank("userId", Some(&self.user_id))?;
-        not_blank("organizationId", self.organization_id.as_ref())?;
-        not_blank("email", self.email.as_ref())?;
-        not_blank("name", self.name.as_ref())?;
+        not_blank("organizationId", self.organization_id.as_deref())?;
+        not_blank("email", self.email.as_deref())?;
+        not_blank("name", self.name.as_deref())?;
         if version == ApiVersion::V1 {
             if self.name.is_some() {
                 return Err(needs_v2("name"));
             }
-            if !self.resources.is_empty() {
+            if self.resources.is_some() {
                 return Err(needs_v2("permissions"));
             }
+            return Ok(self);
         }
-        for (index, resource) in self.resources.iter().enumerate() {
+        let resources = self.resources.get_or_insert_default();
+        for (index, resource) in resources.iter().enumerate() {
             resource.check(index)?;
         }
-        self.resources.sort_unstable();
-        self.resources.dedup();
+        resources.sort_unstable();
+        resources.dedup();
         Ok(self)
     }
 }
@@ -99,7 +101,7 @@ impl Resource {
     fn check(&self, index: usize) -> Result<(), Error> {
         let field = |name: &str| format!("permissions.resources[{index}].{name}");
         not_blank(&field("id"), Some(&self.id))?;
-        not_blank(&field("organizationId"), self.organization_id.as_ref())?;
+        not_blank(&field("organizationId"), self.organization_id.as_deref())?;
         if self.r#type != ResourceType::Organization && self.organization_id.is_none() {
             return Err(Error::invalid_user(format!(
                 "{} is missing: Velt needs the organization that a folder or document belongs to.",
@@ -120,7 +122,9 @@ impl Resource {
     }
 }
 
-fn not_blank(field: &str, value: Option<&String>) -> Result<(), Error> {
+/// # Errors
+/// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field, where there is nothing in it.
+pub(super) fn not_blank(field: &str, value: Option<&str>) -> Result<(), Error> {
     match value {
         Some(value) if value.trim().is_empty() => Err(Error::invalid_user(format!(
             "{field} is empty: pass the value from your own session or database, or leave an \

@@ -129,7 +129,10 @@ pub fn body(config: &Config, user: &User) -> Vec<u8> {
                     is_admin: user.is_admin,
                 },
                 permissions: Permissions {
-                    resources: organization.iter().chain(&user.resources).collect(),
+                    resources: organization
+                        .iter()
+                        .chain(user.resources.iter().flatten())
+                        .collect(),
                 },
             })
         }
@@ -144,6 +147,7 @@ fn missing_organization(user: &User) -> Option<Resource> {
         |resource: &&Resource| resource.r#type == ResourceType::Organization && &resource.id == id;
     user.resources
         .iter()
+        .flatten()
         .find(is_it)
         .is_none()
         .then(|| Resource {
@@ -223,7 +227,7 @@ mod tests {
             user_id: "u".into(),
             organization_id: Some("org".into()),
             name: Some("Ada".into()),
-            resources: vec![document],
+            resources: Some(vec![document]),
             ..User::default()
         };
         assert_eq!(
@@ -242,7 +246,7 @@ mod tests {
             access_role: Some(AccessRole::Viewer),
             expires_at: None,
         };
-        user.resources = vec![own_entry];
+        user.resources = Some(vec![own_entry]);
         assert_eq!(
             body_of(ApiVersion::V2, &user),
             concat!(
