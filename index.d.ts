@@ -138,22 +138,25 @@ export interface VeltCacheOptions {
   maxEntries?: number | null
   /**
    * Where servers share their tokens, encrypted: the URL of a Redis or Valkey server
-   * (`rediss://user:password@host:6379/0`), or a list of URLs for the nodes of a cluster. `ca`
-   * applies to it too. While it cannot be reached, Velt is asked. Default: nowhere.
+   * (`rediss://user:password@host:6379/0`), or a list of URLs, one at the least, for the nodes of a
+   * cluster. `ca` applies to it too. While it cannot be reached, Velt is asked. Default: nowhere.
    */
   redis?: string | readonly string[] | null
   /**
-   * The URLs of Sentinels. The host in `redis` is then the name of the master, as in
+   * The URLs of Sentinels. The host in `redis`, then one URL, is the name of the master, as in
    * `redis://:password@mymaster`.
    */
-  sentinels?: string | readonly string[] | null
+  sentinels?: readonly string[] | null
 }
 
 /** What one call may be told. */
 export interface VeltCallOptions {
   /** Cancels the call: the request is dropped, and the promise rejects with `signal.reason`. */
   signal?: AbortSignal | null
-  /** Replaces the client's `deadline` for this call, in milliseconds. */
+  /**
+   * Replaces the client's `deadline` for this call, in milliseconds. `getToken` may wait for what
+   * others have asked too, which has the client's: there it can only be shorter.
+   */
   deadline?: number | null
 }
 
@@ -200,7 +203,10 @@ export interface VeltAuthStats {
 
 /** One configuration, one pool of connections, one cache. Make one, and share it. */
 export class VeltAuthClient {
-  /** @throws {VeltAuthError} `ERR_VELT_CONFIG`, naming the option and what to write instead. */
+  /**
+   * @throws {VeltAuthError} `ERR_VELT_CONFIG`, naming the option and what to write instead, or where
+   * the system has no thread left.
+   */
   constructor(options?: VeltAuthClientOptions)
 
   /**

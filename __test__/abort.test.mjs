@@ -63,6 +63,19 @@ test('after: nothing happens, and no listener is left on the signal', async (t) 
   controller.abort()
 })
 
+test('many calls may share a signal, and no warning is printed', async (t) => {
+  const { client } = await emulateWithClient(t)
+  const warnings = []
+  const warn = (warning) => warnings.push(warning.message)
+  process.on('warning', warn)
+  t.after(() => process.off('warning', warn))
+  const { signal } = new AbortController()
+  const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
+  await Promise.all(users.map((user) => client.getToken(user, { signal })))
+  await new Promise(setImmediate)
+  assert.deepEqual(warnings, [])
+})
+
 test("one caller's abort is its own", async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ delay: 200, times: 2 })

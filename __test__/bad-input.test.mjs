@@ -77,6 +77,11 @@ const USERS = [
   [{ userId: 'ada', permissions: { resources: [] } }, /permissions cannot be sent with apiVersion/],
   [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/, 'v2'],
   [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/, 'v2'],
+  [
+    { userId: 'ada', permissions: { resources: Array(1) } },
+    /resources\[0\] must be an object/,
+    'v2',
+  ],
   [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/, 'v2'],
   [withResource({ type: undefined }), /resources\[1\]\.type is missing/, 'v2'],
   [withResource({ id: undefined }), /resources\[1\]\.id is missing/, 'v2'],
@@ -111,6 +116,11 @@ test('call options', async (t) => {
   for (const [callOptions, message] of [
     [{ deadline: '1s' }, /options\.deadline must be a whole number/],
     [{ signal: {} }, /options\.signal must be an AbortSignal/],
+    // As old polyfills have it.
+    [
+      { signal: { aborted: false, addEventListener() {} } },
+      /options\.signal must be an AbortSignal/,
+    ],
     [{ timeout: 5 }, /options cannot have 'timeout': its fields are signal, deadline/],
     ['now', /options must be an object/],
   ]) {

@@ -169,6 +169,26 @@ test('in an outage, misses fail at once with retryAfter, and a probe ends it', a
   await client.getToken('bob')
 })
 
+test('calls that were in a hurry say nothing of Velt', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  emulator.fault({ delay: 300, times: 6 })
+  const hurried = Array.from({ length: 6 }, (_, index) =>
+    client.generateToken(`user-${index}`, { deadline: 20 }),
+  )
+  for (const { reason } of await Promise.allSettled(hurried)) {
+    assert.equal(reason.code, 'ERR_VELT_TIMEOUT')
+  }
+  const { token } = await client.getToken('ada')
+  assert.equal(emulator.verify(token).userId, 'ada')
+})
+
+test('tokens that have expired when they arrive are not asked for one caller after the other', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: -60_000 })
+  emulator.fault({ delay: 20, times: Infinity })
+  await Promise.all(Array.from({ length: 50 }, () => client.getToken('ada')))
+  assert.ok(emulator.requests.length <= 2, `${emulator.requests.length} requests`)
+})
+
 test('clients never see the tokens of others', async (t) => {
   const { emulator, client, options } = await emulateWithClient(t)
   const { token } = await client.getToken('ada')
@@ -200,7 +220,13 @@ test('bad options', async (t) => {
     [{ redis: 7 }, /options\.cache\.redis must be a string/],
     [{ redis: 'localhost:hunter2' }, /cache\.redis must be a URL such as rediss:/],
     [{ redis: 'http://user:hunter2@127.0.0.1' }, /cache\.redis must be a URL/],
-    [{ sentinels: 'redis://127.0.0.1:1' }, /cache\.redis must be a URL/],
+    [{ redis: [] }, /cache\.redis must be a URL/],
+    [{ sentinels: ['redis://127.0.0.1:1'] }, /cache\.redis must be a URL/],
+    [{ sentinels: 'redis://127.0.0.1:1' }, /options\.cache\.sentinels must be an array/],
+    [
+      { redis: ['redis://a:1', 'redis://b:1'], sentinels: ['redis://127.0.0.1:1'] },
+      /cache\.sentinels must be a list of them, and goes with one URL/,
+    ],
     [true, /options\.cache must be an object/],
   ]) {
     assert.throws(

@@ -58,12 +58,31 @@ test('without onError, failures are logged; an onError that throws harms nobody'
   assert.equal(mock.calls[0].arguments[0].code, 'ERR_VELT_INVALID_USER')
 
   const broken = new Error('a bug in onError')
-  const onError = () => {
+  const throws = () => {
     throw broken
   }
-  const throwing = await startEndpoint(t, { client, identify, onError })
-  await assertProblem(await throwing(), 500, 'server_error')
-  assert.equal(mock.calls[1].arguments[0], broken)
+  const rejects = async () => throws()
+  for (const onError of [throws, rejects]) {
+    const throwing = await startEndpoint(t, { client, identify, onError })
+    await assertProblem(await throwing(), 500, 'server_error')
+    assert.equal(mock.calls.at(-1).arguments[0], broken)
+  }
+  assert.equal(mock.calls.length, 3)
+})
+
+test('what somebody else has answered meanwhile is left as it is', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const handle = veltTokenHandler({ client, identify: () => 'ada' })
+  const outcomes = []
+  const impatient = createServer((req, res) => {
+    emulator.fault({ delay: 50 })
+    outcomes.push(handle(req, res))
+    res.writeHead(503).end('too late')
+  })
+  const { url } = await listen(t, impatient, 'http://127.0.0.1')
+  const response = await fetch(url, { method: 'POST' })
+  assert.deepEqual([response.status, await response.text()], [503, 'too late'])
+  assert.deepEqual(await Promise.all(outcomes), [undefined])
 })
 
 test('wrong options are refused when the handler is made', () => {

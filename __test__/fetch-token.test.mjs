@@ -61,6 +61,10 @@ test('what cannot mend itself, or asks for too long a wait, ends it at once', as
       { code: 'unavailable', retryable: true, retryAfter: 61_000 },
     ],
     [
+      problem(503, 'unavailable', true, { 'retry-after': 'Fri, 31 Dec 2100 23:59:59 GMT' }),
+      { code: 'unavailable', retryable: true },
+    ],
+    [
       { status: 401, body: 'Who are you?' },
       { code: 'bad_response', status: 401 },
     ],
@@ -75,6 +79,7 @@ test('what cannot mend itself, or asks for too long a wait, ends it at once', as
     ],
     [{ body: null }, { code: 'bad_response' }],
     [{ body: { token: 7 } }, { code: 'bad_response' }],
+    [{ body: { token: '' } }, { code: 'bad_response' }],
   ]) {
     const { asked, url } = await startEndpoint(t, answer)
     await assert.rejects(fetchVeltToken(url), { name: 'VeltTokenError', ...expected })

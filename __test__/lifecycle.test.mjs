@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import addon from '../lib/addon.js'
 import { isRequired } from '../scripts/required.mjs'
 import { emulateWithClient } from './support/emulator.mjs'
-import { runNode } from './support/processes.mjs'
+import { run, runNode } from './support/processes.mjs'
 
 test('1,000 calls at once', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
@@ -142,6 +142,36 @@ test('a panic in Rust is a rejected promise, and the next call works', { skip },
   `)
   const { rejection, token } = JSON.parse(printed)
   assert.match(rejection, /bug/)
+  assert.equal(emulator.verify(token).userId, 'ada')
+})
+
+test('a system without a file left refuses the client, and takes it later', async (t) => {
+  if (process.platform === 'win32') return t.skip('Windows has no such limit')
+  const { emulator, options } = await emulateWithClient(t)
+  const printed = await run('sh', [
+    '-c',
+    `ulimit -n 100; exec "${process.execPath}" --input-type=module --eval "$0"`,
+    `
+    import { closeSync, openSync } from 'node:fs'
+    import { VeltAuthClient } from 'velt-auth'
+    const options = ${JSON.stringify(options)}
+    const files = []
+    try {
+      for (;;) files.push(openSync('/dev/null'))
+    } catch {}
+    let code
+    try {
+      new VeltAuthClient(options)
+    } catch (error) {
+      code = error.code
+    }
+    for (const file of files) closeSync(file)
+    const { token } = await new VeltAuthClient(options).generateToken('ada')
+    console.log(JSON.stringify({ code, token }))
+    `,
+  ])
+  const { code, token } = JSON.parse(printed.stdout)
+  assert.equal(code, 'ERR_VELT_CONFIG')
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 

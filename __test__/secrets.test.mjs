@@ -45,6 +45,12 @@ test('errors of every kind, even when Velt quotes our credentials', async (t) =>
         error: { status, message: quote, details: [{ quote }] },
       }),
     ),
+    {
+      error: {
+        status: 'INTERNAL',
+        message: AUTH_TOKEN.replace('', '\u0007').replace(/(?<=.{4})/, '\n'),
+      },
+    },
     { status: 400, body: JSON.stringify({ error: { message: '', status: AUTH_TOKEN } }) },
     { status: 502, body: `<html>${quote}${token}</html>` },
     { status: 200, body: `{"result":{"data":{"token":{"value":"${token}"}}}}` },

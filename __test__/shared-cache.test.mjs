@@ -3,32 +3,12 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { VeltAuthClient } from 'velt-auth'
-import { createAuthority } from './support/certificates.mjs'
 import { emulate } from './support/emulator.mjs'
-import { temporaryFolder } from './support/processes.mjs'
-import { startRedis, startRedisCluster, startSentinel } from './support/redis.mjs'
-import { unusedPort } from './support/servers.mjs'
-import { needs } from './support/tools.mjs'
+import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs'
 
-const REDIS = { ...needs('redis-server'), timeout: 60_000 }
 const USERS = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
-
-/** An emulator, a Redis, and what clients need to reach both. */
-async function start(t) {
-  const redis = await startRedis(t)
-  const { emulator, options } = await emulate(t)
-  return { redis, emulator, options: { ...options, cache: { redis: redis.url } } }
-}
-
-function startClient(t, options) {
-  const client = new VeltAuthClient(options)
-  t.after(() => client.close())
-  return client
-}
 
 /** A server of its own: `(call, users)` gives what became of each user's call. */
 async function startServer(t, options) {
@@ -185,7 +165,7 @@ test('a server that dies while it asks delays the others, and no more', REDIS, a
 test('in an outage, what another server left is better than nothing', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const { token, expiresAt } = await startClient(t, options).getToken('ada')
-  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
+  while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
   const received = Date.now()
   while (Date.now() < received + 3) await new Promise(setImmediate)
 
@@ -220,17 +200,40 @@ test('a reader of Redis learns nothing', REDIS, async (t) => {
   for (const key of keys) assert.notEqual(redis.cli('pttl', key).trim(), '-1', `${key} never ends`)
 })
 
+test('what Redis evicts brings no invalidated token back', REDIS, async (t) => {
+  const { redis, options } = await start(t)
+  const { token } = await startClient(t, options).getToken('ada')
+  while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
+  const [kept] = tokenKeys(redis)
+  await startClient(t, options).invalidate({ userId: 'ada' })
+  const generation = redis.cli('--scan', '--pattern', '*:generation').trim()
+  redis.cli('del', generation)
+  assert.deepEqual(tokenKeys(redis), [kept], 'the token itself is still there')
+  assert.notEqual((await startClient(t, options).getToken('ada')).token, token)
+})
+
+test('a generation outlives its tokens', REDIS, async (t) => {
+  const { redis, options } = await start(t)
+  const client = startClient(t, options)
+  await client.getToken('ada')
+  while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
+  const generation = redis.cli('--scan', '--pattern', '*:generation').trim()
+  const left = (key) => Number(redis.cli('pttl', key))
+  redis.cli('pexpire', generation, 60_000)
+  await client.generateToken({ userId: 'ada', isAdmin: true })
+  while (tokenKeys(redis).length < 2) await new Promise(setImmediate)
+  for (const key of tokenKeys(redis)) assert.ok(left(generation) > left(key) + 3_000_000)
+})
+
 test('what was moved, cut or altered in Redis is ignored', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
-  const isToken = (key) => !/:(lease|generation|invalidations)$/.test(key)
-  const tokenKeys = () => redis.cli('--scan').trim().split('\n').filter(isToken)
   const writer = startClient(t, options)
   await writer.getToken('ada')
-  while (tokenKeys().filter(Boolean).length < 1) await new Promise(setImmediate)
-  const [adas] = tokenKeys()
+  while (tokenKeys(redis).length < 1) await new Promise(setImmediate)
+  const [adas] = tokenKeys(redis)
   await writer.getToken('eve')
-  while (tokenKeys().length < 2) await new Promise(setImmediate)
-  const eves = tokenKeys().find((key) => key !== adas)
+  while (tokenKeys(redis).length < 2) await new Promise(setImmediate)
+  const eves = tokenKeys(redis).find((key) => key !== adas)
 
   const lastBit = (Number(redis.cli('strlen', adas)) - 1) * 8
   const attacks = {
@@ -286,62 +289,4 @@ test('other credentials, versions and endpoints share nothing', REDIS, async (t)
     tokens.add(given.token)
   }
   assert.equal(tokens.size, 5)
-})
-
-test('a Redis Cluster of three nodes', REDIS, async (t) => {
-  const { urls } = await startRedisCluster(t)
-  const { emulator, options } = await emulate(t)
-  const clustered = { ...options, cache: { redis: urls } }
-  const [one, two] = [startClient(t, clustered), startClient(t, clustered)]
-  const users = USERS.slice(0, 50)
-  const asked = await Promise.all(users.map((user) => one.getToken(user)))
-  const shared = await Promise.all(users.map((user) => two.getToken(user)))
-  assert.deepEqual(shared, asked)
-  assert.equal(emulator.requests.length, 50)
-
-  await one.invalidate({ userId: users[0] })
-  const told = Date.now()
-  let { token } = asked[0]
-  while (token === asked[0].token) ({ token } = await two.getToken(users[0]))
-  assert.ok(Date.now() - told < 1000)
-})
-
-test('a master that Sentinels know', REDIS, async (t) => {
-  const { redis, emulator, options } = await start(t)
-  const sentinel = await startSentinel(t, redis)
-  const cache = { redis: 'redis://mymaster', sentinels: sentinel.url }
-  const one = startClient(t, { ...options, cache })
-  const asked = await one.getToken('ada')
-  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
-  assert.deepEqual(await startClient(t, { ...options, cache }).getToken('ada'), asked)
-  assert.equal(emulator.requests.length, 1)
-})
-
-test('a server with TLS and a password', REDIS, async (t) => {
-  const authority = await createAuthority()
-  const { key, cert } = await authority.issue()
-  const folder = await temporaryFolder(t)
-  for (const [name, pem] of Object.entries({ key, cert, ca: authority.pem })) {
-    await writeFile(`${folder}/${name}.pem`, pem)
-  }
-  const redis = await startRedis(t)
-  const port = await unusedPort()
-  for (const [name, value] of [
-    ['tls-cert-file', `${folder}/cert.pem`],
-    ['tls-key-file', `${folder}/key.pem`],
-    ['tls-ca-cert-file', `${folder}/ca.pem`],
-    ['tls-auth-clients', 'no'],
-    ['tls-port', port],
-  ]) {
-    redis.cli('config', 'set', name, value)
-  }
-  redis.cli('acl', 'setuser', 'velt', 'on', '>pass word', '~velt-auth:*', '+@all')
-  const tls = await authority.issue()
-  const { emulator, options } = await emulate(t, { tls })
-  const cache = { redis: `rediss://velt:pass%20word@localhost:${port}/0` }
-  const trusting = { ...options, ca: authority.pem, cache }
-  const asked = await startClient(t, trusting).getToken('ada')
-  while (!redis.cli('--scan').includes('velt-auth:')) await new Promise(setImmediate)
-  assert.deepEqual(await startClient(t, trusting).getToken('ada'), asked)
-  assert.equal(emulator.requests.length, 1)
 })

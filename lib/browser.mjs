@@ -100,15 +100,22 @@ async function ask(endpoint, fresh) {
  */
 function read(endpoint, { status, headers }, text) {
   const { token, expiresAt, error } = parse(text)
-  if (status === 200 && typeof token === 'string') return { token, expiresAt }
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
+  if (status === 200 && typeof token === 'string' && token) return { token, expiresAt }
   const said = error?.message ?? 'this is not the answer of a veltTokenHandler.'
   return new VeltTokenError(`${endpoint} answered ${status}: ${said}`, {
     code: error?.code ?? 'bad_response',
     status,
     retryable: error?.retryable ?? PASSING.includes(status),
-    retryAfter: seconds >= 0 ? seconds * 1000 : undefined,
+    retryAfter: waitOf(headers.get('retry-after')),
   })
+}
+
+/** Seconds or a date, in milliseconds from now. @param {string | null} retryAfter */
+function waitOf(retryAfter) {
+  if (retryAfter === null) return undefined
+  const wait = retryAfter.trim() ? Number(retryAfter) * 1000 : Number.NaN
+  const left = Number.isNaN(wait) ? Date.parse(retryAfter) - Date.now() : wait
+  return Number.isNaN(left) ? undefined : Math.max(left, 0)
 }
 
 /** @param {string} text */

@@ -3,6 +3,7 @@
 'use strict'
 
 // Not the globals: a test runner may have replaced them by its own.
+const { setMaxListeners } = require('node:events')
 const { clearInterval, setImmediate, setInterval } = require('node:timers')
 const { Calls, Cancel } = require('./addon.js')
 const { VeltAuthError } = require('./errors.js')
@@ -80,6 +81,8 @@ async function tokenOf(signal, start) {
   signal.throwIfAborted()
   const cancel = new Cancel()
   const onAbort = () => cancel.cancel()
+  // Many calls may share a signal, and none forgets to take its listener away.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal)
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     const outcome = await outcomeOf((calls, call) => start(calls, call, cancel))

@@ -71,7 +71,7 @@ function createTokenHandler(options) {
       return reply(200, await askForToken(client, user, cacheControl))
     } catch (error) {
       // A visitor who left is nobody's problem, and reads no answer.
-      if (!hasLeft()) report(onError, error, subject)
+      if (!hasLeft()) void report(onError, error, subject)
       return failure(error)
     }
   }
@@ -134,9 +134,10 @@ function logError(error) {
  * @param {unknown} error
  * @param {Subject} subject
  */
-function report(onError, error, subject) {
+async function report(onError, error, subject) {
   try {
-    onError(error, ...subject)
+    // It may be asynchronous, though its type does not ask for that.
+    await onError(error, ...subject)
   } catch (second) {
     logError(second)
   }

@@ -15,6 +15,8 @@ function veltTokenHandler(options) {
    */
   return async function veltToken(req, res) {
     const { status, headers, body } = await handle(toCall(req, res), req)
+    // Somebody else has answered meanwhile, as a middleware does that watches the time.
+    if (res.headersSent) return
     res.writeHead(status, headers).end(body)
   }
 }

@@ -2,7 +2,7 @@
 
 const { readFileSync } = require('node:fs')
 const { mistake } = require('./errors.js')
-const { object, oneOf, text, whole } = require('./shape.js')
+const { list, object, oneOf, text, whole } = require('./shape.js')
 
 const CODE = 'ERR_VELT_CONFIG'
 
@@ -22,7 +22,7 @@ const readOptions = object({
   maxAttempts: whole('attempts'),
   proxy: text,
   ca: certificates,
-  cache: object({ maxEntries: whole('entries'), redis: urls, sentinels: urls }),
+  cache: object({ maxEntries: whole('entries'), redis: urls, sentinels: list(text) }),
 })
 
 const CALL_OPTIONS = { signal: abortSignal, deadline: whole('milliseconds') }
@@ -59,7 +59,8 @@ function clientOptions(options) {
 function absentOr(read) {
   // No prototype here either: what is not given must not be inherited.
   const absent = Object.freeze(Object.create(null))
-  return (options) => (options === undefined ? absent : read(options, 'options', CODE))
+  return (options) =>
+    options === undefined || options === null ? absent : read(options, 'options', CODE)
 }
 
 function environmentProxy() {
@@ -119,15 +120,16 @@ function certificates(value, path, code) {
     .join('\n')
 }
 
-/** @type {import('./shape.js').Reader<string[]>} one or many */
+/** @type {import('./shape.js').Reader<string | string[]>} a server, or the nodes of a cluster */
 function urls(value, path, code) {
-  return [value].flat().map((url) => text(url, path, code))
+  return Array.isArray(value) ? list(text)(value, path, code) : text(value, path, code)
 }
 
 /** @type {import('./shape.js').Reader<AbortSignal>} by its looks: it may be of another realm */
 function abortSignal(value, path, code) {
   const signal = /** @type {AbortSignal} */ (value)
-  if (typeof signal?.aborted !== 'boolean' || typeof signal?.addEventListener !== 'function') {
+  const calls = [signal?.throwIfAborted, signal?.addEventListener]
+  if (!calls.every((call) => typeof call === 'function')) {
     throw mistake(code, `${path} must be an AbortSignal.`)
   }
   return signal

@@ -83,7 +83,8 @@ function list(item) {
     if (!Array.isArray(value)) {
       throw mistake(code, `${path} must be an array, not ${kind(value)}.`)
     }
-    return value.map((entry, index) => item(entry, `${path}[${index}]`, code))
+    // Not `map`, which leaves out what a sparse array lacks.
+    return Array.from(value, (entry, index) => item(entry, `${path}[${index}]`, code))
   }
 }
 

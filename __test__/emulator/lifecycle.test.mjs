@@ -29,6 +29,12 @@ describe('lifecycle', TIMEOUT, () => {
     await assert.rejects(fetch(next.url))
   })
 
+  test('one that listens on every address is reached on loopback', async (t) => {
+    const { url } = await start(t, { host: '0.0.0.0' })
+    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    assert.equal((await fetch(url)).status, 404)
+  })
+
   test('a port in use is an error', async (t) => {
     const { url } = await start(t)
     await assert.rejects(start(t, { port: Number(new URL(url).port) }), { code: 'EADDRINUSE' })

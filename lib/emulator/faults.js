@@ -2,6 +2,7 @@
 
 'use strict'
 
+const { validateHeaderName, validateHeaderValue } = require('node:http')
 const { HTTP_CODES, JSON_TYPE, failure } = require('./api.js')
 
 /**
@@ -104,11 +105,11 @@ const FIELDS = {
   match: ['a function', (f) => typeof f === 'function'],
   delay: ['milliseconds, below 2 ** 31', (ms) => ms >= 0 && ms < 2 ** 31],
   status: ['an HTTP status from 200 to 599', (n) => Number.isInteger(n) && n >= 200 && n < 600],
-  error: ['a google.rpc status', (e) => Object.hasOwn(HTTP_CODES, e?.status ?? '')],
+  error: ['a google.rpc status, with details that are JSON', isError],
   retryAfter: ['whole seconds, a string or a Date', isRetryAfter],
-  headers: ['an object', (o) => typeof o === 'object' && o !== null],
+  headers: ['an object of HTTP headers', areHeaders],
   body: ['a string or bytes', (b) => typeof b === 'string' || b instanceof Uint8Array],
-  contentType: ['a string', (s) => typeof s === 'string'],
+  contentType: ['a header value', (s) => typeof s === 'string' && isHeader('content-type', s)],
   reset: ["'headers' or 'body'", isPlace],
   stall: ["'headers' or 'body'", isPlace],
   truncate: ['true', (b) => b === true],
@@ -153,7 +154,36 @@ function isPlace(value) {
 /** @param {unknown} value */
 function isRetryAfter(value) {
   if (value instanceof Date) return !Number.isNaN(value.getTime())
-  return typeof value === 'string' || (Number.isInteger(value) && Number(value) >= 0)
+  if (typeof value === 'string') return isHeader('retry-after', value)
+  return Number.isInteger(value) && Number(value) >= 0
+}
+
+/** @param {unknown} value */
+function areHeaders(value) {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).every(([name, text]) => isHeader(name, text))
+}
+
+/** @param {string} name @param {any} value */
+function isHeader(name, value) {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** @param {any} value */
+function isError(value) {
+  if (!Object.hasOwn(HTTP_CODES, value?.status ?? '')) return false
+  try {
+    JSON.stringify(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 exports.FaultQueue = FaultQueue

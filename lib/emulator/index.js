@@ -45,7 +45,9 @@ async function startEmulator(options = {}) {
     socket.once('close', () => sockets.delete(peer))
   })
   server.on('request', async (req, res) => {
-    const socket = /** @type {Socket} */ (sockets.get(peerOf(req.socket)))
+    const socket = sockets.get(peerOf(req.socket))
+    // Whoever is gone already has no address any more.
+    if (!socket) return
     const request = await record(req, res)
     if (!request) return
     requests.push(request)
@@ -135,6 +137,9 @@ function peerOf(socket) {
 
 /** @param {string} host @param {number} port @param {boolean} secure */
 function urlOf(host, port, secure) {
+  // What listens on every address is reached on loopback.
+  if (host === '0.0.0.0') return urlOf('127.0.0.1', port, secure)
+  if (host === '::') return urlOf('::1', port, secure)
   const loopback = host === '::1' || host.startsWith('127.')
   if (secure) return `https://${loopback ? 'localhost' : host}:${port}` // as certificates name it
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use napi::Status;
@@ -25,20 +26,24 @@ pub type Outcome = Option<Either3<Token, Failure, bool>>;
 
 /// One thread, for all that this process asks: more of them spend more on waking each other than
 /// they gain, and one does tens of thousands of calls per second. It ends with the process.
-static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("the system has a poller left");
+static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
+
+/// The runtime that everything runs on.
+///
+/// # Errors
+/// What the system says where it has no thread or file descriptor left; it may have some later.
+pub fn runtime() -> io::Result<Handle> {
+    let mut running = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*running {
+        return Ok(handle.clone());
+    }
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("velt-auth".into())
-        .spawn(move || runtime.block_on(pending::<()>()))
-        .expect("the system has a thread left");
-    handle
-});
-
-/// The runtime that everything runs on.
-pub fn runtime() -> &'static Handle {
-    &RUNTIME
+        .spawn(move || runtime.block_on(pending::<()>()))?;
+    *running = Some(handle.clone());
+    Ok(handle)
 }
 
 /// The calls of one JavaScript thread.
@@ -47,6 +52,7 @@ pub fn runtime() -> &'static Handle {
 pub struct Calls(Arc<Shared>);
 
 struct Shared {
+    runtime: Handle,
     settled: Mutex<Settled>,
     /// Weak: whether the process may end is JavaScript's to say, which knows what it waits for.
     wake: ThreadsafeFunction<(), (), (), Status, false, true>,
@@ -72,11 +78,12 @@ pub struct Batch {
 impl Calls {
     /// `wake` is called when there is something to take.
     #[napi(constructor, catch_unwind)]
-    pub fn new(wake: ThreadsafeFunction<(), (), (), Status, false, true>) -> Self {
-        Self(Arc::new(Shared {
+    pub fn new(wake: ThreadsafeFunction<(), (), (), Status, false, true>) -> napi::Result<Self> {
+        Ok(Self(Arc::new(Shared {
+            runtime: runtime()?,
             settled: Mutex::default(),
             wake,
-        }))
+        })))
     }
 
     /// The next outcomes.
@@ -102,7 +109,7 @@ impl Calls {
             number,
             outcome: None,
         };
-        runtime().spawn(async move { open.end(call.await) });
+        self.0.runtime.spawn(async move { open.end(call.await) });
     }
 
     fn settle(&self, number: u32, outcome: Outcome) {
@@ -111,7 +118,7 @@ impl Calls {
         if !std::mem::replace(&mut settled.is_told, true) {
             drop(settled);
             let calls = self.clone();
-            runtime().spawn(async move {
+            self.0.runtime.spawn(async move {
                 // Once all that is ready has run, so that more may be taken at once.
                 tokio::task::yield_now().await;
                 // Refused only when JavaScript's thread is ending: then nobody waits any more.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Either, Either3};
 use napi_derive::napi;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Calls, runtime};
@@ -15,7 +16,10 @@ use crate::core;
 
 /// A client of the core. JavaScript keeps it in a private field.
 #[napi]
-pub struct NativeClient(Arc<core::Client>);
+pub struct NativeClient {
+    client: Arc<core::Client>,
+    runtime: Handle,
+}
 
 /// What an `AbortSignal` pulls.
 #[napi]
@@ -42,8 +46,19 @@ impl NativeClient {
     /// A client, or what is wrong with its options.
     #[napi(catch_unwind)]
     pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
-        match core::Client::new(options.into()) {
-            Ok(client) => Either::A(Self(Arc::new(client))),
+        let opened = runtime()
+            .map_err(|error| {
+                core::Error::config(
+                    "The system has no thread or file left for this client: raise its limits.",
+                )
+                .because(error.to_string())
+            })
+            .and_then(|runtime| Ok((core::Client::new(options.into())?, runtime)));
+        match opened {
+            Ok((client, runtime)) => Either::A(Self {
+                client: Arc::new(client),
+                runtime,
+            }),
             Err(error) => Either::B(error.into()),
         }
     }
@@ -59,7 +74,7 @@ impl NativeClient {
         claims: Claims,
     ) {
         let options = options(deadline, None);
-        let client = Arc::clone(&self.0);
+        let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
             client.generate_token(user(claims), options).await
         });
@@ -84,10 +99,10 @@ impl NativeClient {
     ) -> Option<Token> {
         let claims = (user_id, organization_id, email, name, is_admin, permissions);
         let min_validity = min_validity.map(from_milliseconds);
-        let (user, hit) = self.0.look_up(user(claims), min_validity)?;
+        let (user, hit) = self.client.look_up(user(claims), min_validity)?;
         if hit.is_due {
-            let _inside = runtime().enter();
-            self.0.refresh(&Arc::new(user), &hit.token);
+            let _inside = self.runtime.enter();
+            self.client.refresh(&Arc::new(user), &hit.token);
         }
         Some(token(&hit.token))
     }
@@ -104,7 +119,7 @@ impl NativeClient {
         claims: Claims,
     ) {
         let options = options(deadline, min_validity);
-        let client = Arc::clone(&self.0);
+        let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
             client.get_token(user(claims), options).await
         });
@@ -113,7 +128,7 @@ impl NativeClient {
     /// Forgets a user id everywhere.
     #[napi(catch_unwind)]
     pub fn invalidate(&self, calls: &Calls, call: u32, user_id: String) {
-        let client = Arc::clone(&self.0);
+        let client = Arc::clone(&self.client);
         calls.start(call, async move {
             Some(match client.invalidate(&user_id).await {
                 Ok(()) => Either3::C(true),
@@ -125,13 +140,13 @@ impl NativeClient {
     /// The counters of this client.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Stats {
-        (&*self.0).into()
+        (&*self.client).into()
     }
 
     /// Ends every call in flight and to come.
     #[napi(catch_unwind)]
     pub fn close(&self) {
-        self.0.close();
+        self.client.close();
     }
 }
 

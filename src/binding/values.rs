@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use napi::Either;
 use napi_derive::napi;
 
 use crate::core;
@@ -27,7 +28,7 @@ pub struct ClientOptions {
 #[napi(object, object_to_js = false)]
 pub struct CacheOptions {
     pub max_entries: Option<u32>,
-    pub redis: Option<Vec<String>>,
+    pub redis: Option<Either<String, Vec<String>>>,
     pub sentinels: Option<Vec<String>>,
 }
 
@@ -197,12 +198,18 @@ fn to_size(value: u32) -> usize {
 }
 
 fn shared_cache(options: CacheOptions) -> Option<core::shared::Address> {
-    let secret = |urls: Option<Vec<String>>| urls.into_iter().flatten().map(Into::into).collect();
-    let address = core::shared::Address {
-        urls: secret(options.redis),
-        sentinels: secret(options.sentinels),
+    let is_asked = options.redis.is_some() || options.sentinels.is_some();
+    let (urls, is_cluster) = match options.redis {
+        Some(Either::A(url)) => (vec![url], false),
+        Some(Either::B(urls)) => (urls, true),
+        None => (Vec::new(), false),
     };
-    (!address.urls.is_empty() || !address.sentinels.is_empty()).then_some(address)
+    let secret = |urls: Vec<String>| urls.into_iter().map(Into::into).collect();
+    is_asked.then(|| core::shared::Address {
+        urls: secret(urls),
+        is_cluster,
+        sentinels: secret(options.sentinels.unwrap_or_default()),
+    })
 }
 
 impl From<ApiVersion> for core::ApiVersion {

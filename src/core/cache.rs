@@ -1,12 +1,14 @@
 //! The tokens that this process has: which to serve, which to renew. No locks, no clock, no
 //! waiting: time comes in as an argument.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
+use super::circuit::MAX_TOLD;
 use super::token::Token;
 use super::user::User;
 
@@ -76,7 +78,11 @@ impl Cache {
             return Lookup::Miss;
         };
         let token = entry.token.clone();
-        let paused = entry.paused_until.is_some_and(|until| now < until);
+        // One that is further away than any pause was made before the clock was set back.
+        let paused = entry
+            .paused_until
+            .and_then(|until| until.duration_since(now).ok())
+            .is_some_and(|left| !left.is_zero() && left <= MAX_TOLD);
         if !token.is_good_for(Duration::ZERO, now) {
             self.entries.pop(user);
             return Lookup::Miss;
@@ -148,26 +154,34 @@ impl Cache {
         }
     }
 
-    /// A renewal failed: leave it for a while, `retry_after` at the least.
+    /// A renewal failed: leave it for a while, `retry_after` at the least, but for no longer than
+    /// [`MAX_TOLD`].
     pub fn pause(&mut self, user: &User, retry_after: Option<Duration>, now: SystemTime) {
         if let Some(entry) = self.entries.peek_mut(user) {
             let pause = jittered(RENEWAL_PAUSE).max(retry_after.unwrap_or_default());
+            let pause = pause.min(MAX_TOLD);
             entry.paused_until = Some(now + pause);
         }
     }
 
-    /// Velt refused this very user: what it once allowed is void.
-    pub fn forget(&mut self, user: &User) {
-        self.entries.pop(user);
+    /// Velt refused this very user: what it had allowed by then is void.
+    pub fn forget(&mut self, user: &User, ticket: Ticket) {
+        if self
+            .entries
+            .peek(user)
+            .is_some_and(|entry| entry.ticket <= ticket)
+        {
+            self.entries.pop(user);
+        }
     }
 
-    /// Forgets all tokens of a user id, those still on their way too.
-    pub fn invalidate(&mut self, user_id: &str) {
+    /// Forgets all tokens of some user ids, those still on their way too.
+    pub fn invalidate(&mut self, user_ids: &HashSet<String>) {
         self.floor = self.last_ticket;
         let stale: Vec<_> = self
             .entries
             .iter()
-            .filter(|(user, _)| user.user_id == user_id)
+            .filter(|(user, _)| user_ids.contains(&user.user_id))
             .map(|(user, _)| Arc::clone(user))
             .collect();
         for user in stale {
@@ -193,8 +207,52 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    use super::*;
+
+    fn with_a_token() -> (Cache, Arc<User>, SystemTime) {
+        let mut cache = Cache::new(NonZeroUsize::MIN);
+        let user = Arc::new(User::default());
+        let now = SystemTime::now();
+        let ticket = cache.ticket();
+        cache.store(&user, Token::new("t".into(), now), ticket);
+        (cache, user, now)
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_prolongs_no_pause() {
+        let (mut cache, user, now) = with_a_token();
+        let due = now + Duration::from_secs(40 * 60 * 60);
+        cache.pause(&user, Some(Duration::from_secs(24 * 60 * 60)), due);
+        let mut is_due = |now| matches!(cache.look_up(&user, Duration::ZERO, now), Lookup::Due(_));
+        assert!(!is_due(due));
+        assert!(is_due(due - Duration::from_secs(60 * 60)), "set back");
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_a_minute() {
+        let (mut cache, user, now) = with_a_token();
+        let due = now + Duration::from_secs(40 * 60 * 60);
+        cache.pause(&user, Some(Duration::from_secs(24 * 60 * 60)), due);
+        let later = cache.look_up(&user, Duration::ZERO, due + MAX_TOLD);
+        assert!(matches!(later, Lookup::Due(_)), "{later:?}");
+    }
+
+    #[test]
+    fn a_refusal_voids_no_answer_to_a_later_question() {
+        let (mut cache, user, now) = with_a_token();
+        let (refused, asked_later) = (cache.ticket(), cache.ticket());
+        cache.store(&user, Token::new("newer".into(), now), asked_later);
+        cache.forget(&user, refused);
+        assert_eq!(cache.len(), 1);
+        cache.forget(&user, asked_later);
+        assert!(cache.is_empty());
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod memory {
     use super::*;
 
     /// The resident memory of this process, in bytes.

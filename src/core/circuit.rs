@@ -14,6 +14,9 @@ const THRESHOLD: u32 = 5;
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 /// …and never longer than this.
 const MAX_COOLDOWN: Duration = Duration::from_secs(30);
+/// However long a `Retry-After` asks for, somebody looks again after so long: the answer may be
+/// wrong, and so may be a clock.
+pub const MAX_TOLD: Duration = Duration::from_secs(60);
 
 /// The right to send one call; what comes of it goes to [`Circuit::record`].
 #[derive(Clone, Copy, Debug)]
@@ -41,22 +44,27 @@ struct Open {
     until: Instant,
     cooldown: Duration,
     code: Code,
+    /// One call finds out, and has its answer by then.
+    probe_ends: Option<Instant>,
 }
 
 impl Circuit {
-    /// Lets a call pass, or tells it to come back later. After each cooldown, one passes.
+    /// Lets a call pass that takes up to `deadline`, or tells it to come back later. After each
+    /// cooldown one passes, as a probe, and no other before it has an answer.
     ///
     /// # Errors
     /// The code of the last failure, with the time to wait, after no attempt at all.
-    pub fn admit(&self) -> Result<Pass, Error> {
+    pub fn admit(&self, deadline: Duration) -> Result<Pass, Error> {
         let now = Instant::now();
         let mut state = self.lock();
         let Some(open) = &mut state.open else {
             return Ok(Pass { is_probe: false });
         };
-        if now < open.until {
+        let is_probed = open.probe_ends.is_some_and(|ends| now < ends);
+        if is_probed || now < open.until {
+            let wait = open.until.saturating_duration_since(now);
             return Err(Error {
-                retry_after: Some(open.until - now),
+                retry_after: Some(if is_probed { open.cooldown } else { wait }),
                 ..Error::transient(
                     open.code,
                     "Velt failed the last calls, so it is left alone for `retryAfter`; no request \
@@ -64,7 +72,7 @@ impl Circuit {
                 )
             });
         }
-        open.until = now + open.cooldown;
+        open.probe_ends = Some(now + deadline);
         Ok(Pass { is_probe: true })
     }
 
@@ -88,7 +96,8 @@ impl State {
         self.failures += 1;
         let told = error
             .retry_after
-            .filter(|_| error.code == Code::RateLimited);
+            .filter(|_| error.code == Code::RateLimited)
+            .map(|wait| wait.min(MAX_TOLD));
         let cooldown = match &self.open {
             Some(open) if pass.is_probe => MAX_COOLDOWN.min(open.cooldown * 2),
             // It was under way when the circuit opened, and tells nothing new.
@@ -103,6 +112,7 @@ impl State {
             until: Instant::now() + wait,
             cooldown,
             code: error.code,
+            probe_ends: None,
         });
     }
 }
@@ -114,6 +124,8 @@ mod tests {
     fn failure() -> Result<(), Error> {
         Err(Error::transient(Code::Unavailable, "down"))
     }
+
+    const DEADLINE: Duration = Duration::from_secs(15);
 
     async fn pass(time: Duration) {
         tokio::time::advance(time).await;
@@ -128,20 +140,20 @@ mod tests {
         circuit.record(Pass::UNASKED, &Ok(()));
         for _ in 1..THRESHOLD {
             circuit.record(Pass::UNASKED, &failure());
-            circuit.admit().unwrap();
+            circuit.admit(DEADLINE).unwrap();
         }
         circuit.record(Pass::UNASKED, &failure());
-        let refused = circuit.admit().unwrap_err();
+        let refused = circuit.admit(DEADLINE).unwrap_err();
         assert_eq!((refused.code, refused.retryable), (Code::Unavailable, true));
         assert_eq!(refused.attempts, 0);
         assert!(refused.retry_after.unwrap() <= FIRST_COOLDOWN.mul_f64(1.25));
 
         pass(FIRST_COOLDOWN.mul_f64(1.25)).await;
-        circuit.admit().expect("a probe");
-        circuit.admit().expect_err("one probe at a time");
+        circuit.admit(DEADLINE).expect("a probe");
+        circuit.admit(DEADLINE).expect_err("one probe at a time");
         circuit.record(Pass::UNASKED, &Ok(()));
-        circuit.admit().unwrap();
-        circuit.admit().unwrap();
+        circuit.admit(DEADLINE).unwrap();
+        circuit.admit(DEADLINE).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -152,10 +164,10 @@ mod tests {
         }
         let mut waits = Vec::new();
         for _ in 0..8 {
-            let wait = circuit.admit().unwrap_err().retry_after.unwrap();
+            let wait = circuit.admit(DEADLINE).unwrap_err().retry_after.unwrap();
             waits.push(wait);
             pass(wait).await;
-            let probe = circuit.admit().expect("a probe");
+            let probe = circuit.admit(DEADLINE).expect("a probe");
             circuit.record(probe, &failure());
         }
         assert!(waits[2] > waits[0], "{waits:?}");
@@ -175,11 +187,11 @@ mod tests {
         for _ in 0..100 {
             circuit.record(Pass::UNASKED, &failure());
         }
-        let wait = circuit.admit().unwrap_err().retry_after.unwrap();
+        let wait = circuit.admit(DEADLINE).unwrap_err().retry_after.unwrap();
         assert!(wait <= FIRST_COOLDOWN.mul_f64(1.25), "{wait:?}");
         let refusal: Result<(), _> = Err(Error::permanent(Code::Rejected, "no"));
         circuit.record(Pass::UNASKED, &refusal);
-        circuit.admit().expect("a refusal is an answer");
+        circuit.admit(DEADLINE).expect("a refusal is an answer");
     }
 
     #[tokio::test(start_paused = true)]
@@ -191,12 +203,38 @@ mod tests {
             ..Error::transient(Code::RateLimited, "slow down")
         });
         circuit.record(Pass::UNASKED, &limited);
-        let refused = circuit.admit().unwrap_err();
+        let refused = circuit.admit(DEADLINE).unwrap_err();
         assert_eq!(
             (refused.code, refused.retry_after),
             (Code::RateLimited, Some(wait))
         );
         pass(wait).await;
-        circuit.admit().unwrap();
+        circuit.admit(DEADLINE).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_wait_is_longer_than_a_minute() {
+        let circuit = Circuit::default();
+        let limited: Result<(), _> = Err(Error {
+            retry_after: Some(Duration::from_secs(24 * 60 * 60)),
+            ..Error::transient(Code::RateLimited, "slow down")
+        });
+        circuit.record(Pass::UNASKED, &limited);
+        pass(MAX_TOLD).await;
+        circuit.admit(DEADLINE).expect("a probe");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_is_the_only_one() {
+        let circuit = Circuit::default();
+        for _ in 0..THRESHOLD {
+            circuit.record(Pass::UNASKED, &failure());
+        }
+        pass(FIRST_COOLDOWN.mul_f64(1.25)).await;
+        circuit.admit(DEADLINE).expect("a probe");
+        pass(DEADLINE - Duration::from_millis(1)).await;
+        circuit.admit(DEADLINE).expect_err("it is still under way");
+        pass(Duration::from_millis(1)).await;
+        circuit.admit(DEADLINE).expect("it never came back");
     }
 }

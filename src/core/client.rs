@@ -1,10 +1,11 @@
 //! A token for a user: from the cache, from another server's, or from Velt.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
@@ -135,11 +136,12 @@ impl<S: Source> Client<S> {
 
     async fn generate(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
         let user = Arc::new(user.checked(self.api_version)?);
-        let ends = Instant::now() + options.deadline.unwrap_or(self.deadline);
+        let deadline = options.deadline.unwrap_or(self.deadline);
+        let ends = Instant::now() + deadline;
         let ticket = self.cache().ticket();
         // The generation must be known before Velt is asked, or an invalidation could be missed.
         let slot = match self.shared() {
-            Some(shared) => match timeout_at(ends, Box::pin(shared.look_up(&user))).await {
+            Some(shared) => match timeout(deadline / 4, Box::pin(shared.look_up(&user))).await {
                 Ok(Ok((_, slot))) => Some(slot),
                 _ => None,
             },
@@ -196,7 +198,7 @@ impl<S: Source> Client<S> {
         let user = Arc::new(user.checked(self.api_version)?);
         let deadline = options.deadline.unwrap_or(self.deadline);
         let min_validity = options.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY);
-        let answer = timeout_at(Instant::now() + deadline, self.wait(&user, min_validity)).await;
+        let answer = timeout(deadline, self.wait(&user, min_validity, deadline)).await;
         match answer.unwrap_or_else(|_| Err(timed_out(deadline))) {
             Err(error) if error.is_outage() => {
                 let last_resort = self.cache().last_resort(&user, self.clock.now());
@@ -213,7 +215,9 @@ impl<S: Source> Client<S> {
         self: &Arc<Self>,
         user: &Arc<User>,
         min_validity: Duration,
+        deadline: Duration,
     ) -> Result<Token, Error> {
+        let mut is_second = false;
         loop {
             // Looked up where no flight can end meanwhile: what just ended left its answer there.
             let joined = self.flights.join(user, || self.hit(user, min_validity));
@@ -230,15 +234,16 @@ impl<S: Source> Client<S> {
                 }
                 Joined::Begun(flight, landing) => {
                     self.stats.misses.add();
-                    self.begin(landing, user, Wanted::GoodFor(min_validity));
+                    self.begin(landing, user, Wanted::GoodFor(min_validity), deadline);
                     (flight, true)
                 }
             };
             let token = flight.landed().await?;
-            // Who asked may have wanted less.
-            if is_own || token.is_good_for(min_validity, self.clock.now()) {
+            // Who asked may have wanted less; who asked then cannot have got any better.
+            if is_own || is_second || token.is_good_for(min_validity, self.clock.now()) {
                 return Ok(token);
             }
+            is_second = true;
         }
     }
 
@@ -247,7 +252,8 @@ impl<S: Source> Client<S> {
     pub fn refresh(self: &Arc<Self>, user: &Arc<User>, current: &Token) {
         if let Joined::Begun(_, landing) = self.flights.join(user, || None::<Hit>) {
             self.stats.refreshes.add();
-            self.begin(landing, user, Wanted::NewerThan(current.expires_at()));
+            let wanted = Wanted::NewerThan(current.expires_at());
+            self.begin(landing, user, wanted, self.deadline);
         }
     }
 
@@ -259,7 +265,8 @@ impl<S: Source> Client<S> {
     pub async fn invalidate(self: &Arc<Self>, user_id: &str) -> Result<(), Error> {
         not_blank("userId", Some(user_id))?;
         self.until_closed(async {
-            self.invalidate_here(user_id);
+            let user_ids = HashSet::from([user_id.to_owned()]);
+            self.invalidate_here(&user_ids);
             let Some(shared) = self.shared() else {
                 return Ok(());
             };
@@ -269,15 +276,18 @@ impl<S: Source> Client<S> {
                     "The shared cache could not be told of the invalidation, so other servers may \
                      still serve tokens of this user; call invalidate again.",
                 )
-            })
+            })?;
+            // Meanwhile the old ones may have been fetched from there.
+            self.invalidate_here(&user_ids);
+            Ok(())
         })
         .await
     }
 
-    /// Forgets all tokens of `user_id` in this process.
-    pub(super) fn invalidate_here(&self, user_id: &str) {
-        self.flights.abandon(user_id);
-        self.cache().invalidate(user_id);
+    /// Forgets all tokens of these user ids in this process.
+    pub(super) fn invalidate_here(&self, user_ids: &HashSet<String>) {
+        self.flights.abandon(user_ids);
+        self.cache().invalidate(user_ids);
     }
 
     /// What this client has done so far.

@@ -110,6 +110,16 @@ impl Error {
         )
     }
 
+    /// The answer to those who waited for a question that ended in a panic.
+    #[must_use]
+    pub fn broken_off() -> Self {
+        Self::transient(
+            Code::Network,
+            "The question broke off inside velt-auth: either the system has no thread left, or this \
+             is a bug to report.",
+        )
+    }
+
     /// Whether Velt could not be asked, or gave no answer worth the name. What it said before then
     /// still holds; after any other error it does not.
     #[must_use]

@@ -3,19 +3,23 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::cache::Ticket;
 use super::circuit::Pass;
 use super::client::{Client, Source};
-use super::error::Error;
+use super::error::{Code, Error};
 use super::flight::Landing;
-use super::shared::{Found, Shared, Slot};
+use super::shared::{Down, Found, Shared, Slot};
 use super::token::Token;
 use super::user::User;
 
 /// How often a server asks the shared cache which users were invalidated.
 const INVALIDATION_POLL: Duration = Duration::from_millis(400);
+
+/// A call that has less than this part of the client's deadline tells nothing of Velt by running out
+/// of time.
+const HURRY: u32 = 8;
 
 /// Which of the others' tokens spares us the question.
 #[derive(Clone, Copy, Debug)]
@@ -27,18 +31,32 @@ pub enum Wanted {
 }
 
 impl<S: Source> Client<S> {
-    /// Asks in a task of its own, so that no caller's end is the others' end.
-    pub(super) fn begin(self: &Arc<Self>, landing: Landing, user: &Arc<User>, wanted: Wanted) {
+    /// Asks in a task of its own, so that no caller's end is the others' end: Velt has the client's
+    /// deadline, and only the shared cache must leave time for Velt within `deadline`, the caller's.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        landing: Landing,
+        user: &Arc<User>,
+        wanted: Wanted,
+        deadline: Duration,
+    ) {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
-            let outcome = client.until_closed(client.fetch(&user, wanted)).await;
+            let fetch = client.fetch(&user, wanted, deadline.min(client.deadline));
+            let outcome = client.until_closed(fetch).await;
             landing.land(outcome);
         });
     }
 
-    async fn fetch(self: &Arc<Self>, user: &Arc<User>, wanted: Wanted) -> Result<Token, Error> {
-        let ends = Instant::now() + self.deadline;
+    async fn fetch(
+        self: &Arc<Self>,
+        user: &Arc<User>,
+        wanted: Wanted,
+        deadline: Duration,
+    ) -> Result<Token, Error> {
+        let began = Instant::now();
+        let ends = began + self.deadline;
         let ticket = self.cache().ticket();
         let mut slot = None;
         if let Some(shared) = self.shared() {
@@ -46,9 +64,13 @@ impl<S: Source> Client<S> {
                 Wanted::GoodFor(validity) => token.is_good_for(validity, self.clock.now()),
                 Wanted::NewerThan(time) => token.expires_at() > time,
             };
-            // Half of the time for the others' answer, half for asking ourselves.
-            let patience = Instant::now() + self.deadline / 2;
-            match Box::pin(shared.find(user, patience, is_wanted)).await {
+            // Half of the time for the others' answer, and a quarter at the least for asking
+            // ourselves, should Redis be slow too.
+            let find = Box::pin(shared.find(user, began + deadline / 2, is_wanted));
+            match timeout_at(began + deadline * 3 / 4, find)
+                .await
+                .unwrap_or(Err(Down))
+            {
                 Ok(Found::Token(token)) => {
                     self.stats.shared_hits.add();
                     self.cache().store(user, token.clone(), ticket);
@@ -59,10 +81,13 @@ impl<S: Source> Client<S> {
                         .store_last_resort(user, leftover, ticket, self.clock.now());
                     slot = Some(place);
                 }
-                Err(_) => {}
+                Err(Down) => {}
             }
         }
-        match self.circuit.admit() {
+        match self
+            .circuit
+            .admit(ends.saturating_duration_since(Instant::now()))
+        {
             Ok(pass) => self.ask(user, ends, pass, ticket, slot).await,
             Err(error) => {
                 self.cache()
@@ -85,13 +110,18 @@ impl<S: Source> Client<S> {
     ) -> Result<Token, Error> {
         let deadline = ends.saturating_duration_since(Instant::now());
         let outcome = self.source.ask(user, deadline).await;
-        self.circuit.record(pass, &outcome);
+        let is_hurried = deadline < self.deadline / HURRY;
         let now = self.clock.now();
         match &outcome {
             Ok(token) => self.cache().store(user, token.clone(), ticket),
+            Err(error) if error.code == Code::Timeout && is_hurried => {
+                self.tell_others(slot, &outcome);
+                return outcome;
+            }
             Err(error) if error.is_outage() => self.cache().pause(user, error.retry_after, now),
-            Err(_) => self.cache().forget(user),
+            Err(_) => self.cache().forget(user, ticket),
         }
+        self.circuit.record(pass, &outcome);
         self.tell_others(slot, &outcome);
         outcome
     }
@@ -128,15 +158,15 @@ impl<S: Source> Client<S> {
 async fn follow_invalidations<S: Source>(client: Weak<Client<S>>, shared: Arc<Shared>) {
     let mut last = String::from("0");
     loop {
-        let invalidated = shared
-            .invalidated_since(&mut last)
-            .await
-            .unwrap_or_default();
+        let invalidated = shared.invalidated_since(&mut last).await;
         let Some(client) = client.upgrade() else {
             return;
         };
-        for user_id in invalidated {
-            client.invalidate_here(&user_id);
+        match invalidated {
+            Ok(user_ids) if user_ids.is_empty() => {}
+            Ok(user_ids) => client.invalidate_here(&user_ids),
+            // It may come back without what it held: all that it tells is heard again.
+            Err(Down) => last = String::from("0"),
         }
         drop(client);
         sleep(INVALIDATION_POLL).await;

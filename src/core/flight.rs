@@ -1,6 +1,6 @@
 //! Single flight: however many callers want the same thing, it is asked for once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -49,10 +49,11 @@ impl Flights {
         Joined::Begun(flight, landing)
     }
 
-    /// Lets nobody join the flights of this user id any more; those who wait still get their
+    /// Lets nobody join the flights of these user ids any more; those who wait still get their
     /// answer.
-    pub fn abandon(&self, user_id: &str) {
-        self.lock().retain(|user, _| user.user_id != user_id);
+    pub fn abandon(&self, user_ids: &HashSet<String>) {
+        self.lock()
+            .retain(|user, _| !user_ids.contains(&user.user_id));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<User>, Flight>> {
@@ -83,7 +84,7 @@ impl Flight {
             .await
             .ok()
             .and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(Error::closed()))
+        outcome.unwrap_or_else(|| Err(Error::broken_off()))
     }
 }
 

@@ -114,10 +114,9 @@ fn timed_out(limits: Limits) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Velt did not answer within {} ms (timeout) or {} ms for all attempts (deadline); \
+            "Velt did not answer within {} ms (timeout), or within what was left of the deadline; \
              raise them if your network needs longer.",
             limits.timeout.as_millis(),
-            limits.deadline.as_millis(),
         ),
     )
 }

@@ -30,6 +30,8 @@ const REFUSALS: [&str; 7] = [
     "UNIMPLEMENTED",
     "DATA_LOSS",
 ];
+/// The rest of `google.rpc.Code`'s failures, each with a meaning of its own.
+const OTHERS: [&str; 3] = ["UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED"];
 /// No sane server asks for more; it also keeps sums of times from overflowing.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much of Velt's own sentence is worth keeping.
@@ -159,23 +161,19 @@ fn blames_credentials(message: &str) -> bool {
 
 /// Keeps the status from carrying anything but a code name into logs.
 fn is_rpc_code(status: &str) -> bool {
-    status.len() <= 32
-        && status
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    TRANSIENT.contains(&status) || REFUSALS.contains(&status) || OTHERS.contains(&status)
 }
 
 /// Velt's sentence for the developer's log: short, on one line, and without our credentials,
 /// should it quote them.
 fn velts_sentence(message: &str, config: &Config) -> Option<String> {
-    let line: String = message
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(MAX_CAUSE_CHARS)
-        .collect();
+    let mut line = message.replace(char::is_control, "");
     let quotes_a_secret = [&config.api_key, &config.auth_token]
         .into_iter()
-        .any(|secret| message.contains(secret.expose_secret()));
+        .any(|secret| line.contains(secret.expose_secret()));
+    if let Some((end, _)) = line.char_indices().nth(MAX_CAUSE_CHARS) {
+        line.truncate(end);
+    }
     (!line.is_empty() && !quotes_a_secret).then(|| format!("Velt answered: {line}"))
 }
 

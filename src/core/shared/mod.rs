@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `velt-auth:{user}:claims` | a token, encrypted | the token's life |
 //! | `velt-auth:{user}:claims:generation:lease` | somebody asks Velt for it now | seconds |
-//! | `velt-auth:{user}:generation` | random text, new with each invalidation | longer than any token |
+//! | `velt-auth:{user}:generation` | random text, new with each invalidation | longer than its tokens |
 //! | `velt-auth:{scope}:invalidations` | a stream of encrypted user ids | likewise |
 //!
 //! `user`, `claims` and `scope` are MACs. A token is bound to its key and to the generation that
@@ -16,12 +16,13 @@
 mod redis;
 mod seal;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ::redis::streams::StreamReadReply;
 use ::redis::{Cmd, cmd};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use self::redis::Redis;
 pub use self::redis::{Address, Down};
@@ -51,9 +52,15 @@ pub struct Shared {
 }
 
 /// An answer that was asked for before an invalidation must not take the place of a newer one.
-const PUT: &str = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then \
-                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end \
+/// And a generation outlives its tokens.
+const PUT: &str = "if redis.call('GET', KEYS[2]) == ARGV[1] then \
+                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[4]) \
+                   redis.call('PEXPIRE', KEYS[2], ARGV[3]) end \
                    redis.call('DEL', KEYS[3])";
+
+/// Of many who begin at once, one does.
+const BEGIN: &str = "redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) \
+                     return redis.call('GET', KEYS[1])";
 
 /// What the shared cache says to somebody who wants a token.
 #[derive(Debug)]
@@ -71,6 +78,8 @@ pub struct Slot {
     key: String,
     generation_key: String,
     generation: String,
+    /// Whether the others wait for us.
+    has_lease: bool,
 }
 
 impl Slot {
@@ -117,11 +126,10 @@ impl Shared {
         let mut pause = FIRST_POLL;
         let mut has_lease = false;
         loop {
-            let (token, slot) = self.look_up(user).await?;
+            let (token, mut slot) = self.look_up(user).await?;
+            slot.has_lease = has_lease;
             if let Some(token) = token.as_ref().filter(|token| wanted(token)) {
-                if has_lease {
-                    self.release(&slot).await;
-                }
+                self.release(&slot).await;
                 return Ok(Found::Token(token.clone()));
             }
             if has_lease || Instant::now() >= patience {
@@ -130,7 +138,8 @@ impl Shared {
             // Whoever gets the lease looks once more: its last holder may just have answered.
             has_lease = self.lease(&slot).await?;
             if !has_lease {
-                sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+                let pause_ends = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
+                sleep_until(pause_ends.min(patience)).await;
                 pause = MAX_POLL.min(pause * 2);
             }
         }
@@ -147,14 +156,30 @@ impl Shared {
         let generation_key = generation_key(&user_key);
         let both = cmd("MGET").arg(&[&key, &generation_key]).take();
         let (value, generation): (Option<Vec<u8>>, Option<String>) = self.redis.run(&both).await?;
-        let generation = generation.unwrap_or_default();
+        let generation = match generation {
+            Some(generation) => generation,
+            None => self.first_generation(&generation_key).await?,
+        };
         let slot = Slot {
             key,
             generation_key,
             generation,
+            has_lease: false,
         };
         let token = value.and_then(|value| self.seal.open_token(&value, &slot.place()));
         Ok((token, slot))
+    }
+
+    /// A generation that never was before: were it always the same one, a key that Redis evicts would
+    /// bring back what it voided.
+    async fn first_generation(&self, generation_key: &str) -> Result<String, Down> {
+        let begin = cmd("EVAL")
+            .arg(BEGIN)
+            .arg(1)
+            .arg(generation_key)
+            .arg(self.seal.nonce())
+            .milliseconds(INVALIDATION_TTL);
+        self.redis.run(&begin).await
     }
 
     async fn lease(&self, slot: &Slot) -> Result<bool, Down> {
@@ -171,7 +196,7 @@ impl Shared {
     /// Puts an answer where the others look, and ends the lease.
     pub async fn put(&self, slot: &Slot, token: &Token, now: SystemTime) {
         let Ok(ttl) = token.expires_at().duration_since(now) else {
-            return;
+            return self.release(slot).await;
         };
         let put = cmd("EVAL")
             .arg(PUT)
@@ -179,12 +204,16 @@ impl Shared {
             .arg(&[&slot.key, &slot.generation_key, &slot.lease()])
             .arg(&slot.generation)
             .arg(self.seal.seal_token(token, &slot.place()))
+            .milliseconds(INVALIDATION_TTL)
             .milliseconds(ttl);
         let _ = self.redis.run::<()>(&put).await;
     }
 
     /// There was no answer: whoever waits may ask.
     pub async fn release(&self, slot: &Slot) {
+        if !slot.has_lease {
+            return;
+        }
         let _ = self
             .redis
             .run::<()>(&cmd("DEL").arg(slot.lease()).take())
@@ -232,12 +261,12 @@ impl Shared {
     ///
     /// # Errors
     /// [`Down`]: call again, nothing is missed.
-    pub async fn invalidated_since(&self, last: &mut String) -> Result<Vec<String>, Down> {
+    pub async fn invalidated_since(&self, last: &mut String) -> Result<HashSet<String>, Down> {
         self.redis.connect().await?;
         let stream = self.stream_key();
         let read = cmd("XREAD").arg("STREAMS").arg(&stream).arg(&*last).take();
         let reply: Option<StreamReadReply> = self.redis.run(&read).await?;
-        let mut user_ids = Vec::new();
+        let mut user_ids = HashSet::new();
         for entry in reply
             .into_iter()
             .flat_map(|reply| reply.keys)

@@ -27,9 +27,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where the shared cache is.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// One URL is a single server, or the name of a master for `sentinels`; more are nodes of a
-    /// cluster. They may hold a password.
+    /// A single server, the name of a master for `sentinels`, or the nodes of a cluster. They may
+    /// hold a password.
     pub urls: Vec<SecretString>,
+    /// Whether `urls` are nodes of a cluster: one of them is enough to find the others.
+    pub is_cluster: bool,
     /// The URLs of Sentinels that know where the master is.
     pub sentinels: Vec<SecretString>,
 }
@@ -74,7 +76,8 @@ impl Redis {
         let target = target(address, ca).map_err(|_| {
             Error::config(
                 "cache.redis must be a URL such as rediss://user:password@host:6379/0, or a list \
-                 of such URLs for a cluster; cache.sentinels must be a list of them.",
+                 of such URLs for a cluster; cache.sentinels must be a list of them, and goes with \
+                 one URL that is no list.",
             )
         })?;
         Ok(Self {
@@ -176,16 +179,17 @@ fn target(address: &Address, ca: Option<&str>) -> RedisResult<Target> {
         client_tls: None,
         root_cert: ca.map(|pem| pem.as_bytes().to_vec()),
     };
-    match &nodes[..] {
-        [] => Err((ErrorKind::InvalidClientConfig, "no URL").into()),
-        [master] if !sentinels.is_empty() => sentinel(master, &sentinels, &certificates),
+    match (&nodes[..], address.is_cluster) {
+        ([master], false) if !sentinels.is_empty() => sentinel(master, &sentinels, &certificates),
+        _ if !sentinels.is_empty() => Err((ErrorKind::InvalidClientConfig, "no master").into()),
         // Certificates would turn plain connections into TLS ones.
-        [node] if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
+        ([node], false) if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
             node.clone(),
             certificates,
         )?)),
-        [node] => Ok(Target::Single(Client::open(node.clone())?)),
-        nodes => {
+        ([node], false) => Ok(Target::Single(Client::open(node.clone())?)),
+        ([], _) | (_, false) => Err((ErrorKind::InvalidClientConfig, "no URL").into()),
+        (nodes, true) => {
             let mut builder = ClusterClient::builder(nodes.to_vec());
             if nodes.iter().any(is_tls) {
                 builder = builder.certs(certificates);

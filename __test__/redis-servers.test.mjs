@@ -1,0 +1,83 @@
+// The kinds of Redis that servers share: a cluster, a master behind Sentinels, TLS, one that is silent.
+
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { createAuthority } from './support/certificates.mjs'
+import { emulate } from './support/emulator.mjs'
+import { temporaryFolder } from './support/processes.mjs'
+import { startRedis, startRedisCluster, startSentinel } from './support/redis.mjs'
+import { listen, unusedPort } from './support/servers.mjs'
+import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs'
+
+test('a Redis Cluster of three nodes', REDIS, async (t) => {
+  const { urls } = await startRedisCluster(t)
+  const { emulator, options } = await emulate(t)
+  const one = startClient(t, { ...options, cache: { redis: urls } })
+  // The others are found by any of them.
+  const two = startClient(t, { ...options, cache: { redis: urls.slice(0, 1) } })
+  const users = Array.from({ length: 50 }, (_, index) => `user-${index}`)
+  const asked = await Promise.all(users.map((user) => one.getToken(user)))
+  const shared = await Promise.all(users.map((user) => two.getToken(user)))
+  assert.deepEqual(shared, asked)
+  assert.equal(emulator.requests.length, 50)
+
+  await one.invalidate({ userId: users[0] })
+  const told = Date.now()
+  let { token } = asked[0]
+  while (token === asked[0].token) ({ token } = await two.getToken(users[0]))
+  assert.ok(Date.now() - told < 1000)
+})
+
+test('a master that Sentinels know', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const sentinel = await startSentinel(t, redis)
+  const cache = { redis: 'redis://mymaster', sentinels: [sentinel.url] }
+  const one = startClient(t, { ...options, cache })
+  const asked = await one.getToken('ada')
+  while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
+  assert.deepEqual(await startClient(t, { ...options, cache }).getToken('ada'), asked)
+  assert.equal(emulator.requests.length, 1)
+})
+
+test('a server with TLS and a password', REDIS, async (t) => {
+  const authority = await createAuthority()
+  const { key, cert } = await authority.issue()
+  const folder = await temporaryFolder(t)
+  for (const [name, pem] of Object.entries({ key, cert, ca: authority.pem })) {
+    await writeFile(`${folder}/${name}.pem`, pem)
+  }
+  const redis = await startRedis(t)
+  const port = await unusedPort()
+  for (const [name, value] of [
+    ['tls-cert-file', `${folder}/cert.pem`],
+    ['tls-key-file', `${folder}/key.pem`],
+    ['tls-ca-cert-file', `${folder}/ca.pem`],
+    ['tls-auth-clients', 'no'],
+    ['tls-port', port],
+  ]) {
+    redis.cli('config', 'set', name, value)
+  }
+  redis.cli('acl', 'setuser', 'velt', 'on', '>pass word', '~velt-auth:*', '+@all')
+  const tls = await authority.issue()
+  const { emulator, options } = await emulate(t, { tls })
+  const cache = { redis: `rediss://velt:pass%20word@localhost:${port}/0` }
+  const trusting = { ...options, ca: authority.pem, cache }
+  const asked = await startClient(t, trusting).getToken('ada')
+  while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
+  assert.deepEqual(await startClient(t, trusting).getToken('ada'), asked)
+  assert.equal(emulator.requests.length, 1)
+})
+
+test('one that answers nothing costs no call its deadline', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const { port } = await listen(t, createServer(), '')
+  const cache = { redis: `redis://127.0.0.1:${port}` }
+  for (const call of ['generateToken', 'getToken']) {
+    const client = startClient(t, { ...options, cache })
+    const users = Array.from({ length: 5 }, (_, index) => `${call}-${index}`)
+    const tokens = await Promise.all(users.map((user) => client[call](user, { deadline: 1500 })))
+    for (const { token } of tokens) assert.ok(users.includes(emulator.verify(token).userId))
+  }
+})
