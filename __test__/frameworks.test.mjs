@@ -150,6 +150,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
         ['application/json', JSON.stringify({ ...SPOOFED, user: SPOOFED })],
         ['application/x-www-form-urlencoded', `${new URLSearchParams(SPOOFED)}`],
         ['text/xml', '<userId>eve</userId>'],
+        ['no type at all', 'userId=eve'],
       ]) {
         const headers = { 'x-session': 's1', 'content-type': type, ...SPOOFED }
         const response = await call({ headers, body }, query)
