@@ -65,7 +65,7 @@ test('a path with spaces and letters of many scripts', async (t) => {
   const copy = await copyPackageWithAddon(folder)
   const token = await runNode(`
     import { pathToFileURL } from 'node:url'
-    const { default: velt } = await import(pathToFileURL(${JSON.stringify(join(copy, 'lib', 'client.js'))}))
+    const { default: velt } = await import(pathToFileURL(${JSON.stringify(join(copy, 'index.js'))}))
     process.stdout.write(await velt.generateVeltAuthToken('ada', ${JSON.stringify(options)}))
   `)
   assert.equal(emulator.verify(token).userId, 'ada')

@@ -104,7 +104,6 @@ async function generateVeltAuthToken(user, options) {
   return token
 }
 
-// Spelt out one by one: that is how Node finds the names for `import { … }`.
 exports.generateVeltAuthToken = generateVeltAuthToken
 exports.VeltAuthClient = VeltAuthClient
 exports.VeltAuthError = VeltAuthError

@@ -72,7 +72,7 @@ test('a token from TypeScript, checked in strict mode', async () => {
   assert.equal(await release.node(installed, 'typed.mjs'), 'ada\n')
 })
 
-test('each handler is a file of its own, and its errors are those of the main entry', async () => {
+test('the errors of every handler are those of the main entry', async () => {
   const source = `
     const { VeltAuthError } = require('velt-auth')
     for (const entry of ['express', 'fastify', 'fetch', 'koa', 'node']) {

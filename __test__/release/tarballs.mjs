@@ -19,11 +19,13 @@ const list = (name) =>
     .map((path) => path.replace('package/', ''))
     .sort()
 
-test('the main package is one file per entry point, types, and nothing else', () => {
-  const files = list('velt-auth').filter((path) => !/^lib\/.+\.d\.m?ts$/.test(path))
-  const entries = ['browser.mjs', 'client.js', 'emulator/index.js', 'fastify.js', 'fetch.js']
-  const code = [...entries, 'koa.js', 'node.js', 'server-only.js'].map((file) => `lib/${file}`)
-  assert.deepEqual(files, ['LICENSE', 'README.md', 'index.d.ts', ...code, 'package.json'])
+test('the main package is its JavaScript and types, and nothing else', () => {
+  const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
+  const emulator = ['api', 'faults', 'index', 'jwt'].map((name) => `lib/emulator/${name}.js`)
+  const handlers = ['fastify', 'fetch', 'handler', 'koa', 'node-call', 'node', 'server-only']
+  const code = ['lib/client.js', ...emulator, ...handlers.map((name) => `lib/${name}.js`)]
+  const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
+  assert.deepEqual(files, [...others, ...code].sort())
   assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')
   assert.ok(statSync(tarball('velt-auth')).size < 60_000)
 })

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
-const PARTS = ['package.json', 'lib']
+const PARTS = ['index.js', 'package.json', 'lib']
 
 /** Puts the JavaScript of the package into `folder`, as its node_modules/velt-auth. */
 export async function copyPackage(folder) {
