@@ -7,7 +7,7 @@ const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { version } = require('../package.json')
 
-/** Spelt out one by one: that is how tools that trace files find them (Vercel, AWS CDK, Next.js). */
+/** Spelt out one by one: that is how tools that trace files find them (Vercel, Next.js). */
 const PACKAGES = /** @type {Record<string, () => any>} */ ({
   'linux-x64-gnu': () => require('velt-auth-linux-x64-gnu'),
   'linux-x64-musl': () => require('velt-auth-linux-x64-musl'),
