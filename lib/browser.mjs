@@ -112,10 +112,10 @@ function read(endpoint, { status, headers }, text) {
 
 /** Seconds or a date, in milliseconds from now. @param {string | null} retryAfter */
 function waitOf(retryAfter) {
-  if (retryAfter === null) return undefined
-  const wait = retryAfter.trim() ? Number(retryAfter) * 1000 : Number.NaN
-  const left = Number.isNaN(wait) ? Date.parse(retryAfter) - Date.now() : wait
-  return Number.isNaN(left) ? undefined : Math.max(left, 0)
+  if (!retryAfter) return undefined
+  const seconds = Number(retryAfter)
+  const wait = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1000
+  return Number.isNaN(wait) ? undefined : Math.max(wait, 0)
 }
 
 /** @param {string} text */

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
-use super::circuit::MAX_TOLD;
+use super::error::MAX_TOLD;
 use super::token::Token;
 use super::user::User;
 
@@ -81,8 +81,7 @@ impl Cache {
         // One that is further away than any pause was made before the clock was set back.
         let paused = entry
             .paused_until
-            .and_then(|until| until.duration_since(now).ok())
-            .is_some_and(|left| !left.is_zero() && left <= MAX_TOLD);
+            .is_some_and(|until| now < until && until <= now + MAX_TOLD);
         if !token.is_good_for(Duration::ZERO, now) {
             self.entries.pop(user);
             return Lookup::Miss;
@@ -159,8 +158,7 @@ impl Cache {
     pub fn pause(&mut self, user: &User, retry_after: Option<Duration>, now: SystemTime) {
         if let Some(entry) = self.entries.peek_mut(user) {
             let pause = jittered(RENEWAL_PAUSE).max(retry_after.unwrap_or_default());
-            let pause = pause.min(MAX_TOLD);
-            entry.paused_until = Some(now + pause);
+            entry.paused_until = Some(now + pause.min(MAX_TOLD));
         }
     }
 

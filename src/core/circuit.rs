@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{Code, Error};
+use super::error::{Code, Error, MAX_TOLD};
 
 /// So many failed calls in a row open the circuit.
 const THRESHOLD: u32 = 5;
@@ -14,9 +14,6 @@ const THRESHOLD: u32 = 5;
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 /// …and never longer than this.
 const MAX_COOLDOWN: Duration = Duration::from_secs(30);
-/// However long a `Retry-After` asks for, somebody looks again after so long: the answer may be
-/// wrong, and so may be a clock.
-pub const MAX_TOLD: Duration = Duration::from_secs(60);
 
 /// The right to send one call; what comes of it goes to [`Circuit::record`].
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +57,13 @@ impl Circuit {
         let Some(open) = &mut state.open else {
             return Ok(Pass { is_probe: false });
         };
-        let is_probed = open.probe_ends.is_some_and(|ends| now < ends);
-        if is_probed || now < open.until {
-            let wait = open.until.saturating_duration_since(now);
+        let wait = match open.probe_ends {
+            Some(ends) if now < ends => open.cooldown,
+            _ => open.until.saturating_duration_since(now),
+        };
+        if !wait.is_zero() {
             return Err(Error {
-                retry_after: Some(if is_probed { open.cooldown } else { wait }),
+                retry_after: Some(wait),
                 ..Error::transient(
                     open.code,
                     "Velt failed the last calls, so it is left alone for `retryAfter`; no request \

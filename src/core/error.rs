@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// However long a `Retry-After` asks for, somebody looks again after so long: the answer may be
+/// wrong, and so may be a clock.
+pub const MAX_TOLD: Duration = Duration::from_secs(60);
+
 /// What went wrong, as one of a closed list. The names are what JavaScript sees as `error.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {

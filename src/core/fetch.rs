@@ -111,19 +111,22 @@ impl<S: Source> Client<S> {
         let deadline = ends.saturating_duration_since(Instant::now());
         let outcome = self.source.ask(user, deadline).await;
         let is_hurried = deadline < self.deadline / HURRY;
-        let now = self.clock.now();
         match &outcome {
+            Err(error) if error.code == Code::Timeout && is_hurried => {}
+            _ => self.learn(user, pass, ticket, &outcome),
+        }
+        self.tell_others(slot, &outcome);
+        outcome
+    }
+
+    fn learn(&self, user: &Arc<User>, pass: Pass, ticket: Ticket, outcome: &Result<Token, Error>) {
+        self.circuit.record(pass, outcome);
+        let now = self.clock.now();
+        match outcome {
             Ok(token) => self.cache().store(user, token.clone(), ticket),
-            Err(error) if error.code == Code::Timeout && is_hurried => {
-                self.tell_others(slot, &outcome);
-                return outcome;
-            }
             Err(error) if error.is_outage() => self.cache().pause(user, error.retry_after, now),
             Err(_) => self.cache().forget(user, ticket),
         }
-        self.circuit.record(pass, &outcome);
-        self.tell_others(slot, &outcome);
-        outcome
     }
 
     /// Nobody waits for Redis to hear it.

@@ -51,11 +51,11 @@ pub struct Shared {
     is_followed: AtomicBool,
 }
 
-/// An answer that was asked for before an invalidation must not take the place of a newer one.
-/// And a generation outlives its tokens.
+/// An answer that was asked for before an invalidation must not take the place of a newer one, and a
+/// generation must outlive its tokens.
 const PUT: &str = "if redis.call('GET', KEYS[2]) == ARGV[1] then \
-                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[4]) \
-                   redis.call('PEXPIRE', KEYS[2], ARGV[3]) end \
+                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
+                   redis.call('PEXPIRE', KEYS[2], ARGV[4]) end \
                    redis.call('DEL', KEYS[3])";
 
 /// Of many who begin at once, one does.
@@ -204,8 +204,8 @@ impl Shared {
             .arg(&[&slot.key, &slot.generation_key, &slot.lease()])
             .arg(&slot.generation)
             .arg(self.seal.seal_token(token, &slot.place()))
-            .milliseconds(INVALIDATION_TTL)
-            .milliseconds(ttl);
+            .milliseconds(ttl)
+            .milliseconds(INVALIDATION_TTL);
         let _ = self.redis.run::<()>(&put).await;
     }
 

@@ -179,23 +179,22 @@ fn target(address: &Address, ca: Option<&str>) -> RedisResult<Target> {
         client_tls: None,
         root_cert: ca.map(|pem| pem.as_bytes().to_vec()),
     };
-    match (&nodes[..], address.is_cluster) {
-        ([master], false) if !sentinels.is_empty() => sentinel(master, &sentinels, &certificates),
-        _ if !sentinels.is_empty() => Err((ErrorKind::InvalidClientConfig, "no master").into()),
+    match (&nodes[..], &sentinels[..], address.is_cluster) {
+        ([master], [_, ..], false) => sentinel(master, &sentinels, &certificates),
         // Certificates would turn plain connections into TLS ones.
-        ([node], false) if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
+        ([node], [], false) if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
             node.clone(),
             certificates,
         )?)),
-        ([node], false) => Ok(Target::Single(Client::open(node.clone())?)),
-        ([], _) | (_, false) => Err((ErrorKind::InvalidClientConfig, "no URL").into()),
-        (nodes, true) => {
-            let mut builder = ClusterClient::builder(nodes.to_vec());
+        ([node], [], false) => Ok(Target::Single(Client::open(node.clone())?)),
+        ([_, ..], [], true) => {
+            let mut builder = ClusterClient::builder(nodes.clone());
             if nodes.iter().any(is_tls) {
                 builder = builder.certs(certificates);
             }
             Ok(Target::Cluster(builder.build()?))
         }
+        _ => Err((ErrorKind::InvalidClientConfig, "no such servers").into()),
     }
 }
 
