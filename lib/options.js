@@ -2,7 +2,7 @@
 
 const { readFileSync } = require('node:fs')
 const { mistake } = require('./errors.js')
-const { list, object, oneOf, text, whole } = require('./shape.js')
+const { list, object, oneOf, text, whole } = require('./validate.js')
 
 const CODE = 'ERR_VELT_CONFIG'
 
@@ -53,7 +53,7 @@ function clientOptions(options) {
 
 /**
  * @template T
- * @param {import('./shape.js').Reader<T>} read
+ * @param {import('./validate.js').Reader<T>} read
  * @returns {(options: unknown) => Partial<T>}
  */
 function absentOr(read) {
@@ -112,7 +112,7 @@ function extraCertificates() {
   return extraCa
 }
 
-/** @type {import('./shape.js').Reader<string>} PEM as `node:tls` takes it: text, bytes or a list */
+/** @type {import('./validate.js').Reader<string>} PEM as `node:tls` takes it: text, bytes or a list */
 function certificates(value, path, code) {
   return [value]
     .flat()
@@ -120,12 +120,12 @@ function certificates(value, path, code) {
     .join('\n')
 }
 
-/** @type {import('./shape.js').Reader<string | string[]>} a server, or the nodes of a cluster */
+/** @type {import('./validate.js').Reader<string | string[]>} a server, or the nodes of a cluster */
 function urls(value, path, code) {
   return Array.isArray(value) ? list(text)(value, path, code) : text(value, path, code)
 }
 
-/** @type {import('./shape.js').Reader<AbortSignal>} by its looks: it may be of another realm */
+/** @type {import('./validate.js').Reader<AbortSignal>} by its looks: it may be of another realm */
 function abortSignal(value, path, code) {
   const signal = /** @type {AbortSignal} */ (value)
   const calls = [signal?.throwIfAborted, signal?.addEventListener]

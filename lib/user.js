@@ -1,6 +1,6 @@
 'use strict'
 
-const { flag, integer, list, object, oneOf, text, values } = require('./shape.js')
+const { flag, integer, list, object, oneOf, text, values } = require('./validate.js')
 
 const CODE = 'ERR_VELT_INVALID_USER'
 

@@ -13,13 +13,15 @@
 //!   - `binding::calls`: calls in flight, the thread they run on, and their way back.
 //!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
 //! - [`core`]: the token client. It names no napi, and builds and tests without it.
-//!   - [`core::client`]: a token for a user, from the cache or from Velt.
-//!   - [`core::cache`]: the tokens of this process; [`core::flight`]: one question for all who wait;
-//!     [`core::circuit`]: none while Velt is down; [`core::shared`]: the tokens of all servers.
-//!   - `core::fetch`: one question on its way through these; [`core::velt`]: the one who answers.
-//!   - [`core::retry`]: the only place that decides what is tried again, and when.
-//!   - [`core::transport`]: one HTTPS exchange, and why it failed.
-//!   - [`core::api`]: the only place that knows Velt's JSON.
+//!   - [`core::client`]: a token for a user, from the cache or from Velt; `core::client::fetch`: one
+//!     question on its way through the caches.
+//!   - [`core::cache`]: [`local`](core::cache::local), the tokens of this process;
+//!     [`single_flight`](core::cache::single_flight), one question for all who wait;
+//!     [`shared`](core::cache::shared), the tokens of all servers.
+//!   - [`core::velt`]: the one who answers. [`circuit_breaker`](core::velt::circuit_breaker): no
+//!     question while Velt is down; [`retry`](core::velt::retry): the only place that decides what is
+//!     tried again, and when; [`transport`](core::velt::transport): one HTTPS exchange, and why it
+//!     failed; [`api`](core::velt::api): the only place that knows Velt's JSON.
 //!   - [`core::config`], [`core::user`], [`core::token`], [`core::clock`], [`core::stats`],
 //!     [`core::error`]: what the others pass around.
 

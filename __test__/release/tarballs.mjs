@@ -22,8 +22,9 @@ const list = (name) =>
 test('the main package is its JavaScript and types, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
   const emulator = ['api', 'faults', 'index', 'jwt'].map((name) => `lib/emulator/${name}.js`)
-  const handlers = ['fastify', 'fetch', 'handler', 'koa', 'node-call', 'node', 'server-only']
-  const code = ['lib/client.js', ...emulator, ...handlers.map((name) => `lib/${name}.js`)]
+  const handlers = ['fastify', 'fetch', 'koa', 'node-request', 'node', 'token-handler']
+  const handler = handlers.map((name) => `lib/handler/${name}.js`)
+  const code = ['lib/client.js', ...emulator, ...handler, 'lib/server-only.js']
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
   assert.deepEqual(files, [...others, ...code].sort())
   assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')

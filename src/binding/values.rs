@@ -197,7 +197,7 @@ fn to_size(value: u32) -> usize {
     value.try_into().unwrap_or(usize::MAX)
 }
 
-fn shared_cache(options: CacheOptions) -> Option<core::shared::Address> {
+fn shared_cache(options: CacheOptions) -> Option<core::cache::shared::Address> {
     let is_asked = options.redis.is_some() || options.sentinels.is_some();
     let (urls, is_cluster) = match options.redis {
         Some(Either::A(url)) => (vec![url], false),
@@ -205,7 +205,7 @@ fn shared_cache(options: CacheOptions) -> Option<core::shared::Address> {
         None => (Vec::new(), false),
     };
     let secret = |urls: Vec<String>| urls.into_iter().map(Into::into).collect();
-    is_asked.then(|| core::shared::Address {
+    is_asked.then(|| core::cache::shared::Address {
         urls: secret(urls),
         is_cluster,
         sentinels: secret(options.sentinels.unwrap_or_default()),

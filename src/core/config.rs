@@ -6,9 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
-use super::cache;
+use super::cache::local as cache;
+use super::cache::shared::Address;
 use super::error::Error;
-use super::shared::Address;
 
 /// Velt's production API.
 pub const DEFAULT_BASE_URL: &str = "https://api.velt.dev";

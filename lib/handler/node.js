@@ -2,8 +2,8 @@
 
 'use strict'
 
-const { createTokenHandler } = require('./handler.js')
-const { toCall } = require('./node-call.js')
+const { createTokenHandler } = require('./token-handler.js')
+const { toCall } = require('./node-request.js')
 
 /** @param {import('./node.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {

@@ -1,4 +1,4 @@
-import type { VeltToken, VeltUser } from '../index.js'
+import type { VeltToken, VeltUser } from '../../index.js'
 
 /** What a token endpoint needs of a client. */
 export interface TokenSource {

@@ -3,8 +3,8 @@
 
 'use strict'
 
-const { VeltAuthError, mistake } = require('./errors.js')
-const { list, object, oneOf } = require('./shape.js')
+const { VeltAuthError, mistake } = require('../errors.js')
+const { list, object, oneOf } = require('../validate.js')
 
 /**
  * What an adapter brings: no more of the request than this can matter.
@@ -82,7 +82,7 @@ function createTokenHandler(options) {
  * visitor who leaves cancels nothing: what was asked for is there for the next request.
  *
  * @param {import('./endpoint.js').TokenSource} client
- * @param {import('../index.js').VeltUser | string} user
+ * @param {import('../../index.js').VeltUser | string} user
  * @param {string | null | undefined} cacheControl
  */
 function askForToken(client, user, cacheControl) {
@@ -109,7 +109,7 @@ function checked(options) {
   return { client, identify, methods, onError }
 }
 
-/** @type {import('./shape.js').Reader<import('./endpoint.js').TokenSource>} */
+/** @type {import('../validate.js').Reader<import('./endpoint.js').TokenSource>} */
 function tokenSource(value, path, code) {
   const client = /** @type {any} */ (value)
   const calls = [client?.getToken, client?.generateToken]
@@ -117,7 +117,7 @@ function tokenSource(value, path, code) {
   throw mistake(code, `${path} must be a VeltAuthClient.`)
 }
 
-/** @type {import('./shape.js').Reader<(...values: any[]) => any>} */
+/** @type {import('../validate.js').Reader<(...values: any[]) => any>} */
 function callable(value, path, code) {
   if (typeof value === 'function') return /** @type {() => any} */ (value)
   throw mistake(code, `${path} must be a function.`)

@@ -13,8 +13,8 @@ use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::config::{self, Config};
-use super::error::{Code, Error};
+use crate::core::config::{self, Config};
+use crate::core::error::{Code, Error};
 
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;

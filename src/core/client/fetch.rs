@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::cache::Ticket;
-use super::circuit::Pass;
-use super::client::{Client, Source};
-use super::error::{Code, Error};
-use super::flight::Landing;
-use super::shared::{Down, Found, Shared, Slot};
-use super::token::Token;
-use super::user::User;
+use super::{Client, Source};
+use crate::core::cache::local::Ticket;
+use crate::core::cache::shared::{Down, Found, Shared, Slot};
+use crate::core::cache::single_flight::Landing;
+use crate::core::error::{Code, Error};
+use crate::core::token::Token;
+use crate::core::user::User;
+use crate::core::velt::circuit_breaker::Pass;
 
 /// How often a server asks the shared cache which users were invalidated.
 const INVALIDATION_POLL: Duration = Duration::from_millis(400);

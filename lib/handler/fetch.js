@@ -1,6 +1,6 @@
 'use strict'
 
-const { createTokenHandler } = require('./handler.js')
+const { createTokenHandler } = require('./token-handler.js')
 
 /**
  * @template Context

@@ -17,7 +17,7 @@ export class VeltTokenError extends Error {
 
   /**
    * @param {string} message
-   * @param {Pick<import('./browser.mjs').VeltTokenError,
+   * @param {Pick<import('./index.mjs').VeltTokenError,
    *   'code' | 'status' | 'retryable' | 'retryAfter' | 'cause'>} detail
    */
   constructor(message, { code, status, retryable, retryAfter, cause }) {
@@ -29,7 +29,7 @@ export class VeltTokenError extends Error {
   }
 }
 
-/** @type {typeof import('./browser.mjs').fetchVeltToken} */
+/** @type {typeof import('./index.mjs').fetchVeltToken} */
 export async function fetchVeltToken(endpoint = '/api/velt/token', { fresh = false } = {}) {
   for (let attempt = 1; ; attempt++) {
     const outcome = await ask(endpoint, fresh)
@@ -41,7 +41,7 @@ export async function fetchVeltToken(endpoint = '/api/velt/token', { fresh = fal
   }
 }
 
-/** @type {typeof import('./browser.mjs').createAuthProvider} */
+/** @type {typeof import('./index.mjs').createAuthProvider} */
 export function createAuthProvider({ user, endpoint }) {
   let expiresAt = 0
   /** @type {Promise<string> | undefined} */

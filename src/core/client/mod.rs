@@ -1,5 +1,9 @@
 //! A token for a user: from the cache, from another server's, or from Velt.
 
+mod fetch;
+#[cfg(test)]
+mod scenarios;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,19 +12,18 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::api;
-use super::cache::{Cache, DEFAULT_MIN_VALIDITY, Lookup};
-use super::circuit::{Circuit, Pass};
-use super::clock::Clock;
-use super::config::{ApiVersion, Config, Options};
-use super::error::{Code, Error};
-use super::fetch::Wanted;
-use super::flight::{Flights, Joined};
-use super::shared::Shared;
-use super::stats::Stats;
-use super::token::Token;
-use super::user::{User, not_blank};
-use super::velt::Velt;
+use self::fetch::Wanted;
+use crate::core::cache::local::{Cache, DEFAULT_MIN_VALIDITY, Lookup};
+use crate::core::cache::shared::Shared;
+use crate::core::cache::single_flight::{Flights, Joined};
+use crate::core::clock::Clock;
+use crate::core::config::{ApiVersion, Config, Options};
+use crate::core::error::{Code, Error};
+use crate::core::stats::Stats;
+use crate::core::token::Token;
+use crate::core::user::{User, not_blank};
+use crate::core::velt::circuit_breaker::{Circuit, Pass};
+use crate::core::velt::{Velt, api};
 
 /// Where tokens come from.
 pub trait Source: Send + Sync + 'static {
@@ -102,7 +105,7 @@ impl<S: Source> Client<S> {
         Self {
             source,
             api_version: ApiVersion::V2,
-            deadline: super::config::DEFAULT_DEADLINE,
+            deadline: crate::core::config::DEFAULT_DEADLINE,
             clock,
             cache: Mutex::new(cache),
             flights: Flights::default(),

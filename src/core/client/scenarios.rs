@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
-use super::cache::Cache;
-use super::client::{CallOptions, Client, Source};
-use super::clock::Clock;
-use super::error::{Code, Error};
-use super::token::Token;
-use super::user::{Resource, ResourceType, User};
+use super::{CallOptions, Client, Source};
+use crate::core::cache::local::Cache;
+use crate::core::clock::Clock;
+use crate::core::error::{Code, Error};
+use crate::core::token::Token;
+use crate::core::user::{Resource, ResourceType, User};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 

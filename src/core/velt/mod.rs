@@ -1,17 +1,21 @@
 //! Velt itself: a question and its answer, with as many attempts as it takes.
 
+pub mod api;
+pub mod circuit_breaker;
+pub mod retry;
+pub mod transport;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::api;
-use super::client::Source;
-use super::config::Config;
-use super::error::Error;
-use super::retry::{self, Budget, Limits};
-use super::stats::Stats;
-use super::token::Token;
-use super::transport::Transport;
-use super::user::User;
+use self::retry::{Budget, Limits};
+use self::transport::Transport;
+use crate::core::client::Source;
+use crate::core::config::Config;
+use crate::core::error::Error;
+use crate::core::stats::Stats;
+use crate::core::token::Token;
+use crate::core::user::User;
 
 /// Velt's API, reached over one pool of connections.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Velt {
     /// Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Code::Config`](super::Code::Config) for a `ca` or `proxy` that cannot be used.
+    /// [`Code::Config`](crate::core::Code::Config) for a `ca` or `proxy` that cannot be used.
     pub fn new(config: Config, stats: Arc<Stats>) -> Result<Self, Error> {
         let transport = Transport::new(&config, api::endpoint(&config)?, api::headers(&config)?)?;
         Ok(Self {

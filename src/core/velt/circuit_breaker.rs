@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{Code, Error, MAX_TOLD};
+use crate::core::error::{Code, Error, MAX_TOLD};
 
 /// So many failed calls in a row open the circuit.
 const THRESHOLD: u32 = 5;

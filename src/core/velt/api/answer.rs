@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::core::config::Config;
 use crate::core::error::{Code, Error};
 use crate::core::token::Token;
-use crate::core::transport::Answer;
+use crate::core::velt::transport::Answer;
 
 /// The statuses of a server in trouble.
 const TRANSIENT: [&str; 6] = [

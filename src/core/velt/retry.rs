@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::error::{Code, Error};
+use crate::core::error::{Code, Error};
 
 /// The first retry waits up to this long, the next up to twice as long, and so on.
 const BASE_BACKOFF: Duration = Duration::from_millis(200);

@@ -1,6 +1,6 @@
 import type { User, VeltAuthProvider } from '@veltdev/types'
-import type { VeltToken } from '../index.js'
-import type { TokenProblem } from './endpoint.js'
+import type { VeltToken } from '../../index.js'
+import type { TokenProblem } from '../handler/endpoint.js'
 
 export type { VeltToken }
 

@@ -1,7 +1,7 @@
 'use strict'
 
-const { createTokenHandler } = require('./handler.js')
-const { toCall } = require('./node-call.js')
+const { createTokenHandler } = require('./token-handler.js')
+const { toCall } = require('./node-request.js')
 
 /** @param {import('./koa.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
-use super::error::MAX_TOLD;
-use super::token::Token;
-use super::user::User;
+use crate::core::error::MAX_TOLD;
+use crate::core::token::Token;
+use crate::core::user::User;
 
 /// How many tokens are kept; the least recently used goes first. An entry takes about a kilobyte:
 /// the token, the claims it was asked for with, and some 200 bytes of bookkeeping.

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::error::Error;
-use super::token::Token;
-use super::user::User;
+use crate::core::error::Error;
+use crate::core::token::Token;
+use crate::core::user::User;
 
 type Outcome = Result<Token, Error>;
 

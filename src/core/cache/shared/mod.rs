@@ -27,10 +27,10 @@ use tokio::time::{Instant, sleep_until};
 use self::redis::Redis;
 pub use self::redis::{Address, Down};
 use self::seal::Seal;
-use super::config::Config;
-use super::error::Error;
-use super::token::{LIFETIME, Token};
-use super::user::User;
+use crate::core::config::Config;
+use crate::core::error::Error;
+use crate::core::token::{LIFETIME, Token};
+use crate::core::user::User;
 
 /// How long one server may ask while the others wait.
 const LEASE: Duration = Duration::from_secs(5);
@@ -97,7 +97,7 @@ impl Shared {
     /// Checks the address; no connection is made yet.
     ///
     /// # Errors
-    /// [`Code::Config`](super::Code::Config) for URLs that cannot be used.
+    /// [`Code::Config`](crate::core::Code::Config) for URLs that cannot be used.
     pub fn new(address: &Address, config: &Config, endpoint: &str) -> Result<Self, Error> {
         let redis = Redis::new(address, config.ca.as_deref(), config.deadline / 4)?;
         Ok(Self {
