@@ -1,5 +1,5 @@
-//! Calls in flight: a future on a thread of ours, a number in JavaScript. Outcomes go back many at
-//! a time, since waking JavaScript's thread costs it more than all else that a call does there.
+//! Calls in flight: a future in Rust, a number in JavaScript. Outcomes go back in batches, since waking
+//! JavaScript's thread costs it more than the rest of a call.
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
@@ -15,23 +15,23 @@ use tokio::runtime::{Builder, Handle};
 
 use super::values::{Failure, Token};
 
-/// How many outcomes JavaScript takes before it lets others have the event loop: an unbounded
-/// number would starve it in a flood.
+/// How many outcomes JavaScript takes before it yields to the event loop. Without a bound, many
+/// outcomes would block it.
 const MAX_BATCH: usize = 64;
 
-/// What became of a call: a token, a failure, or `true` where nothing else was asked for; `None`
-/// when it was cancelled, or ended in a panic.
+/// How a call ended: with a token, with a failure, or with `true` if it returns nothing; `None` if it
+/// was cancelled or panicked.
 #[napi]
 pub type Outcome = Option<Either3<Token, Failure, bool>>;
 
-/// One thread, for all that this process asks: more of them spend more on waking each other than
-/// they gain, and one does tens of thousands of calls per second. It ends with the process.
+/// One thread for all clients of this process. More threads spend more time on waking each other than
+/// they gain; one thread makes tens of thousands of calls per second. It ends with the process.
 static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
 
-/// The runtime that everything runs on.
+/// The runtime of that thread.
 ///
 /// # Errors
-/// What the system says where it has no thread or file descriptor left; it may have some later.
+/// The system has no thread or no file descriptor left. A later call may succeed.
 pub fn runtime() -> io::Result<Handle> {
     let mut running = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*running {
@@ -54,29 +54,29 @@ pub struct Calls(Arc<Shared>);
 struct Shared {
     runtime: Handle,
     settled: Mutex<Settled>,
-    /// Weak: whether the process may end is JavaScript's to say, which knows what it waits for.
+    /// Weak: it does not keep the process alive. JavaScript does that while it waits for a call.
     wake: ThreadsafeFunction<(), (), (), Status, false, true>,
 }
 
 #[derive(Default)]
 struct Settled {
     outcomes: VecDeque<(u32, Outcome)>,
-    /// JavaScript knows that there are some, and takes them until there are none.
-    is_told: bool,
+    /// JavaScript was woken, and takes outcomes until there are none.
+    is_awake: bool,
 }
 
-/// Outcomes by the numbers of their calls.
+/// Outcomes, and the numbers of their calls.
 #[napi(object, object_from_js = false)]
 pub struct Batch {
     pub calls: Vec<u32>,
     pub outcomes: Vec<Outcome>,
-    /// Come again, once others have had the event loop.
+    /// Take the next batch after yielding to the event loop.
     pub has_more: bool,
 }
 
 #[napi]
 impl Calls {
-    /// `wake` is called when there is something to take.
+    /// `wake` is called when there are outcomes to take.
     #[napi(constructor, catch_unwind)]
     pub fn new(wake: ThreadsafeFunction<(), (), (), Status, false, true>) -> napi::Result<Self> {
         Ok(Self(Arc::new(Shared {
@@ -92,17 +92,17 @@ impl Calls {
         let mut settled = self.settled();
         let count = settled.outcomes.len().min(MAX_BATCH);
         let (calls, outcomes) = settled.outcomes.drain(..count).unzip();
-        settled.is_told = !settled.outcomes.is_empty();
+        settled.is_awake = !settled.outcomes.is_empty();
         Batch {
             calls,
             outcomes,
-            has_more: settled.is_told,
+            has_more: settled.is_awake,
         }
     }
 }
 
 impl Calls {
-    /// Starts a call that JavaScript knows as `number`.
+    /// Starts the call with this number.
     pub fn start(&self, number: u32, call: impl Future<Output = Outcome> + Send + 'static) {
         let open = OpenCall {
             calls: self.clone(),
@@ -115,13 +115,13 @@ impl Calls {
     fn settle(&self, number: u32, outcome: Outcome) {
         let mut settled = self.settled();
         settled.outcomes.push_back((number, outcome));
-        if !std::mem::replace(&mut settled.is_told, true) {
+        if !std::mem::replace(&mut settled.is_awake, true) {
             drop(settled);
             let calls = self.clone();
             self.0.runtime.spawn(async move {
-                // Once all that is ready has run, so that more may be taken at once.
+                // All tasks that are ready run first, so that their outcomes are in the same batch.
                 tokio::task::yield_now().await;
-                // Refused only when JavaScript's thread is ending: then nobody waits any more.
+                // This fails only while JavaScript's thread ends; no call waits then.
                 calls
                     .0
                     .wake
@@ -136,7 +136,7 @@ impl Calls {
     }
 }
 
-/// Settles its call when dropped: not even a panic leaves a promise pending.
+/// Settles its call when dropped, so that a panic leaves no promise pending.
 struct OpenCall {
     calls: Calls,
     number: u32,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::{Calls, runtime};
 use super::values::{
-    Claims, ClientOptions, Failure, Permissions, Stats, Token, from_milliseconds, token, user,
+    CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
 };
 use crate::core;
 
@@ -21,7 +21,7 @@ pub struct NativeClient {
     runtime: Handle,
 }
 
-/// What an `AbortSignal` pulls.
+/// Cancels calls when an `AbortSignal` is aborted.
 #[napi]
 #[derive(Default)]
 pub struct Cancel(CancellationToken);
@@ -34,7 +34,7 @@ impl Cancel {
         Self::default()
     }
 
-    /// Drops the calls that were given this object.
+    /// Ends the calls that were started with this object.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
         self.0.cancel();
@@ -43,13 +43,14 @@ impl Cancel {
 
 #[napi]
 impl NativeClient {
-    /// A client, or what is wrong with its options.
+    /// A client, or the failure if an option is invalid.
     #[napi(catch_unwind)]
     pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
         let opened = runtime()
             .map_err(|error| {
                 core::Error::config(
-                    "The system has no thread or file left for this client: raise its limits.",
+                    "Could not start velt-auth: the system has no thread or file descriptor left. Raise \
+                     its limits.",
                 )
                 .because(error.to_string())
             })
@@ -63,25 +64,26 @@ impl NativeClient {
         }
     }
 
-    /// Asks Velt for a token.
+    /// Requests a token from Velt.
     #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
         calls: &Calls,
         call: u32,
         cancel: Option<&Cancel>,
-        deadline: Option<u32>,
-        claims: Claims,
+        user: User,
+        options: CallOptions,
     ) {
-        let options = options(deadline, None);
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.generate_token(user(claims), options).await
+            client.generate_token(user.into(), options.into()).await
         });
     }
 
-    /// A token from the cache, at once; `null` means: call `getToken`. The claims come one by one,
-    /// since N-API reads an argument faster than an element.
+    /// A token from the cache of this process, without waiting. `null` means: call `getToken`.
+    ///
+    /// The fields of the user come as arguments: N-API reads six arguments 0.38 µs faster than six
+    /// elements, and a whole hit takes 2.3 µs (commit fb7d470).
     #[napi(catch_unwind)]
     #[allow(
         clippy::too_many_arguments,
@@ -97,35 +99,40 @@ impl NativeClient {
         is_admin: Option<bool>,
         permissions: Option<Permissions>,
     ) -> Option<Token> {
-        let claims = (user_id, organization_id, email, name, is_admin, permissions);
+        let user = User {
+            user_id,
+            organization_id,
+            email,
+            name,
+            is_admin,
+            permissions,
+        };
         let min_validity = min_validity.map(from_milliseconds);
-        let (user, hit) = self.client.look_up(user(claims), min_validity)?;
-        if hit.is_due {
+        let (user, hit) = self.client.look_up(user.into(), min_validity)?;
+        if hit.needs_refresh {
             let _inside = self.runtime.enter();
             self.client.refresh(&Arc::new(user), &hit.token);
         }
         Some(token(&hit.token))
     }
 
-    /// A token from the cache, or from Velt.
+    /// A token from a cache, or from Velt.
     #[napi(catch_unwind)]
     pub fn get_token(
         &self,
         calls: &Calls,
         call: u32,
         cancel: Option<&Cancel>,
-        deadline: Option<u32>,
-        min_validity: Option<u32>,
-        claims: Claims,
+        user: User,
+        options: CallOptions,
     ) {
-        let options = options(deadline, min_validity);
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.get_token(user(claims), options).await
+            client.get_token(user.into(), options.into()).await
         });
     }
 
-    /// Forgets a user id everywhere.
+    /// Invalidates all tokens of a user id, on all servers.
     #[napi(catch_unwind)]
     pub fn invalidate(&self, calls: &Calls, call: u32, user_id: String) {
         let client = Arc::clone(&self.client);
@@ -143,7 +150,7 @@ impl NativeClient {
         (&*self.client).into()
     }
 
-    /// Ends every call in flight and to come.
+    /// Ends all calls, now and later.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.client.close();
@@ -169,14 +176,7 @@ fn start(
     });
 }
 
-fn options(deadline: Option<u32>, min_validity: Option<u32>) -> core::client::CallOptions {
-    core::client::CallOptions {
-        deadline: deadline.map(from_milliseconds),
-        min_validity: min_validity.map(from_milliseconds),
-    }
-}
-
-/// Panics as a bug of ours would, for the test that Node survives it.
+/// Panics in a call, for the test that Node survives a bug of velt-auth.
 #[cfg(debug_assertions)]
 #[napi(catch_unwind)]
 pub fn panic_in_call(calls: &Calls, call: u32) {

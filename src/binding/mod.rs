@@ -1,7 +1,8 @@
-//! The addon: JavaScript values in, outcomes out. Nothing here decides anything.
+//! The addon: it converts JavaScript values into the core's, and outcomes back. All decisions are in
+//! [`crate::core`].
 //!
-//! No napi error ever carries a failure: napi-rs loses custom error codes on the way out of async
-//! functions, so a failure is a value like any other, and JavaScript throws it.
+//! A failure is returned as a value, and JavaScript throws it: napi-rs loses the codes of errors that
+//! async functions throw (napi-rs#1632).
 
 mod calls;
 mod client;

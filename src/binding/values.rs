@@ -1,4 +1,5 @@
-//! The shapes that cross the border, and their conversion into the core's and back.
+//! The values that cross the border between JavaScript and Rust, and their conversion from and to the
+//! core's types.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -41,17 +42,24 @@ pub enum ApiVersion {
     V2,
 }
 
-/// The core's [`core::User`]: user id, organization id, email, name, whether an admin, permissions.
-/// Not an object, as [`Token`].
-#[napi]
-pub type Claims = (
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<bool>,
-    Option<Permissions>,
-);
+/// The core's [`core::User`].
+#[napi(object, object_to_js = false)]
+pub struct User {
+    pub user_id: String,
+    pub organization_id: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub is_admin: Option<bool>,
+    pub permissions: Option<Permissions>,
+}
+
+/// The core's [`core::client::CallOptions`]; milliseconds for durations.
+#[napi(object, object_to_js = false)]
+pub struct CallOptions {
+    pub deadline: Option<u32>,
+    pub min_validity: Option<u32>,
+    pub max_age: Option<u32>,
+}
 
 /// Velt's `permissions`.
 #[napi(object, object_to_js = false)]
@@ -85,8 +93,8 @@ pub enum AccessRole {
     Editor,
 }
 
-/// The core's [`core::Token`], and the Unix time in milliseconds when it expires. Not an object:
-/// N-API makes an array in half the time.
+/// The core's [`core::Token`], and the Unix time in milliseconds when it expires. N-API creates this
+/// array in half the time of an object, which is a part of each cache hit.
 #[napi]
 pub type Token = (String, f64);
 
@@ -128,7 +136,7 @@ pub enum Code {
     Closed,
 }
 
-/// The core's [`core::stats::Stats`]; only codes that happened have an entry.
+/// The core's [`core::stats::Stats`]. Codes with no failure have no entry.
 #[napi(object, object_from_js = false)]
 pub struct Stats {
     pub hits: f64,
@@ -142,7 +150,7 @@ pub struct Stats {
     pub failures: Vec<FailureCount>,
 }
 
-/// How many calls ended with a code.
+/// How many calls failed with a code.
 #[napi(object, object_from_js = false)]
 pub struct FailureCount {
     pub code: Code,
@@ -153,14 +161,14 @@ pub fn from_milliseconds(value: u32) -> Duration {
     Duration::from_millis(value.into())
 }
 
-/// Rounded down: a token is never trusted longer than it lives.
+/// Rounds down: a token must not seem to live longer than it does.
 fn to_milliseconds(value: Duration) -> f64 {
     to_number(value.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "no time or count of ours gets to 2^53"
+    reason = "times and counts stay below 2^53"
 )]
 fn to_number(value: u64) -> f64 {
     value as f64
@@ -197,15 +205,15 @@ fn to_size(value: u32) -> usize {
     value.try_into().unwrap_or(usize::MAX)
 }
 
-fn shared_cache(options: CacheOptions) -> Option<core::cache::shared::Address> {
-    let is_asked = options.redis.is_some() || options.sentinels.is_some();
+fn shared_cache(options: CacheOptions) -> Option<core::config::RedisAddress> {
+    let is_given = options.redis.is_some() || options.sentinels.is_some();
     let (urls, is_cluster) = match options.redis {
         Some(Either::A(url)) => (vec![url], false),
         Some(Either::B(urls)) => (urls, true),
         None => (Vec::new(), false),
     };
     let secret = |urls: Vec<String>| urls.into_iter().map(Into::into).collect();
-    is_asked.then(|| core::cache::shared::Address {
+    is_given.then(|| core::config::RedisAddress {
         urls: secret(urls),
         is_cluster,
         sentinels: secret(options.sentinels.unwrap_or_default()),
@@ -221,17 +229,28 @@ impl From<ApiVersion> for core::ApiVersion {
     }
 }
 
-/// The core's user of these claims.
-pub fn user(claims: Claims) -> core::User {
-    let (user_id, organization_id, email, name, is_admin, permissions) = claims;
-    core::User {
-        user_id,
-        organization_id,
-        email,
-        name,
-        is_admin,
-        resources: permissions
-            .map(|permissions| permissions.resources.into_iter().map(Into::into).collect()),
+impl From<User> for core::User {
+    fn from(user: User) -> Self {
+        Self {
+            user_id: user.user_id,
+            organization_id: user.organization_id,
+            email: user.email,
+            name: user.name,
+            is_admin: user.is_admin,
+            resources: user
+                .permissions
+                .map(|permissions| permissions.resources.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
+impl From<CallOptions> for core::client::CallOptions {
+    fn from(options: CallOptions) -> Self {
+        Self {
+            deadline: options.deadline.map(from_milliseconds),
+            min_validity: options.min_validity.map(from_milliseconds),
+            max_age: options.max_age.map(from_milliseconds),
+        }
     }
 }
 
@@ -254,7 +273,7 @@ impl From<Resource> for core::user::Resource {
     }
 }
 
-/// What JavaScript sees of a token.
+/// The token as JavaScript gets it.
 pub fn token(token: &core::Token) -> Token {
     let expires_at = token.expires_at().duration_since(UNIX_EPOCH);
     (

@@ -1,4 +1,4 @@
-//! What time it is. Tests hold the hands.
+//! The wall clock. Tests replace it.
 
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ impl Clock {
         self.0()
     }
 
-    /// A clock that stands still and jumps with tokio's paused time.
+    /// A clock that moves with tokio's paused time.
     #[cfg(test)]
     pub(crate) fn paused() -> Self {
         use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! What a client is made with: checked once, when it is made.
+//! The options of a client, validated once, when it is created.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -6,8 +6,6 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
-use super::cache::local as cache;
-use super::cache::shared::Address;
 use super::error::Error;
 
 /// Velt's production API.
@@ -18,8 +16,13 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
 /// How many requests one call may send.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
-/// More would only make an outage worse.
+/// More attempts would only make an outage worse.
 const MAX_ATTEMPTS: u32 = 10;
+/// How many tokens are cached in this process. An entry takes about a kilobyte: the token, the user,
+/// and some 300 bytes of bookkeeping.
+pub const DEFAULT_MAX_ENTRIES: usize = 10_000;
+/// How long a cached token must be valid to be served.
+pub const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(60 * 60);
 
 /// The versions of Velt's token API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub enum ApiVersion {
     V2,
 }
 
-/// What the caller asks for; `None` means the default.
+/// The options as they are given. `None` means the default.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Velt's API key.
@@ -48,25 +51,36 @@ pub struct Options {
     pub deadline: Option<Duration>,
     /// Defaults to [`DEFAULT_MAX_ATTEMPTS`].
     pub max_attempts: Option<u32>,
-    /// An HTTP(S) proxy; none by default. The environment is the caller's to read.
+    /// An HTTP or HTTPS proxy; none by default. The core does not read the environment.
     pub proxy: Option<Proxy>,
     /// PEM certificates to trust instead of the built-in roots.
     pub ca: Option<String>,
-    /// PEM certificates to trust beside the built-in roots; what is not one is passed over.
+    /// PEM certificates to trust beside the built-in roots. Invalid ones are ignored.
     pub extra_ca: Option<String>,
-    /// Defaults to [`cache::DEFAULT_MAX_ENTRIES`].
+    /// Defaults to [`DEFAULT_MAX_ENTRIES`].
     pub max_entries: Option<usize>,
-    /// Where servers share their tokens; nowhere by default.
-    pub shared_cache: Option<Address>,
+    /// The Redis where servers share their tokens; none by default.
+    pub shared_cache: Option<RedisAddress>,
 }
 
-/// A proxy, and the hosts to reach without it. Its URL may hold a password.
+/// A proxy, and the hosts to reach without it.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// `http://` or `https://`, with `user:password@` if it wants them.
+    /// An `http://` or `https://` URL. It may hold `user:password@`.
     pub url: SecretString,
     /// A `NO_PROXY` list.
     pub bypass: Option<String>,
+}
+
+/// The Redis or Valkey servers of the shared cache. The URLs may hold passwords.
+#[derive(Clone, Debug)]
+pub struct RedisAddress {
+    /// A single server, the master's name for `sentinels`, or nodes of a cluster.
+    pub urls: Vec<SecretString>,
+    /// Whether `urls` are nodes of a cluster. One of them is enough: it knows the others.
+    pub is_cluster: bool,
+    /// The URLs of Sentinels that know the address of the master.
+    pub sentinels: Vec<SecretString>,
 }
 
 /// Options that passed every check.
@@ -76,9 +90,9 @@ pub struct Config {
     pub api_key: SecretString,
     /// The auth token from Velt's console.
     pub auth_token: SecretString,
-    /// Which endpoint is called.
+    /// The version of Velt's API.
     pub api_version: ApiVersion,
-    /// Where Velt is.
+    /// The URL that the paths of Velt's API are appended to.
     pub base_url: Url,
     /// How long one attempt may take.
     pub timeout: Duration,
@@ -86,16 +100,16 @@ pub struct Config {
     pub deadline: Duration,
     /// How many requests one call may send.
     pub max_attempts: u32,
-    /// The proxy to go through.
+    /// See [`Options::proxy`].
     pub proxy: Option<Proxy>,
     /// See [`Options::ca`].
     pub ca: Option<String>,
     /// See [`Options::extra_ca`].
     pub extra_ca: Option<String>,
-    /// How many tokens are kept in this process.
+    /// How many tokens are cached in this process.
     pub max_entries: NonZeroUsize,
     /// See [`Options::shared_cache`].
-    pub shared_cache: Option<Address>,
+    pub shared_cache: Option<RedisAddress>,
 }
 
 impl Config {
@@ -107,8 +121,8 @@ impl Config {
         let base_url = base_url(options.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL))?;
         if options.proxy.is_some() && base_url.scheme() == "http" {
             return Err(Error::config(
-                "proxy cannot be used with an http baseUrl: the proxy would read the auth token. \
-                 Use https, or leave proxy out.",
+                "proxy cannot be used with an http baseUrl: the proxy could read the auth token. Use \
+                 https, or omit proxy.",
             ));
         }
         let max_attempts = options.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS);
@@ -117,7 +131,7 @@ impl Config {
                 "maxAttempts must be 1 to {MAX_ATTEMPTS}."
             )));
         }
-        let max_entries = options.max_entries.unwrap_or(cache::DEFAULT_MAX_ENTRIES);
+        let max_entries = options.max_entries.unwrap_or(DEFAULT_MAX_ENTRIES);
         let max_entries = NonZeroUsize::new(max_entries)
             .ok_or_else(|| Error::config("cache.maxEntries must be 1 or more."))?;
         Ok(Self {
@@ -137,7 +151,7 @@ impl Config {
     }
 }
 
-/// A credential goes into a header under v2, so it is held to what a header can carry in both.
+/// v2 sends credentials in headers, so in both versions they must be valid header values.
 fn credential(name: &str, variable: &str, value: SecretString) -> Result<SecretString, Error> {
     let text = value.expose_secret();
     if text.is_empty() {
@@ -148,7 +162,7 @@ fn credential(name: &str, variable: &str, value: SecretString) -> Result<SecretS
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::config(format!(
-            "{name} has a space, a line break or another character that no Velt credential has: \
+            "{name} contains a space, a line break or another character that no Velt credential has: \
              copy it from console.velt.dev again.",
         )));
     }
@@ -166,7 +180,7 @@ fn positive(name: &str, value: Duration) -> Result<Duration, Error> {
 
 fn base_url(text: &str) -> Result<Url, Error> {
     let wrong = |what: &str| Error::config(format!("baseUrl {what}, as in {DEFAULT_BASE_URL}."));
-    let url = Url::parse(text).map_err(|_| wrong("must be a whole URL"))?;
+    let url = Url::parse(text).map_err(|_| wrong("must be a complete URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("must not hold a user name or password"));
     }
@@ -178,8 +192,7 @@ fn base_url(text: &str) -> Result<Url, Error> {
         "http" if is_loopback(&url) => {}
         "http" => {
             return Err(wrong(
-                "must be https (http is for loopback only: it would send the auth token in the \
-                 clear)",
+                "must be https (http is for loopback only: it sends the auth token unencrypted)",
             ));
         }
         _ => return Err(wrong("must be https")),
@@ -187,7 +200,7 @@ fn base_url(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// Whether a URL never leaves this machine.
+/// Whether the host of a URL is this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

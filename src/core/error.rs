@@ -1,31 +1,31 @@
-//! The one error type, classified where the knowledge is and carried unchanged to the caller.
+//! The one error type. An error is classified where its cause is known, and reaches the caller
+//! unchanged.
 
 use std::time::Duration;
 
-/// However long a `Retry-After` asks for, somebody looks again after so long: the answer may be
-/// wrong, and so may be a clock.
-pub const MAX_TOLD: Duration = Duration::from_secs(60);
+/// A `Retry-After` is obeyed for at most this long: the response may be wrong, and a clock may be too.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What went wrong, as one of a closed list. The names are what JavaScript sees as `error.code`.
+/// The kind of a failure. JavaScript sees it as `error.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// An option of the client is missing or wrong.
     Config,
-    /// The user to make a token for is not one that Velt can take.
+    /// The user is invalid: Velt could not make a token for it.
     InvalidUser,
-    /// Velt refused the API key or the auth token.
+    /// Velt rejected the API key or the auth token.
     Unauthorized,
-    /// Velt refused the request for any other reason.
+    /// Velt rejected the request for another reason.
     Rejected,
-    /// Velt asks for fewer requests.
+    /// Velt's rate limit was reached.
     RateLimited,
     /// Velt, or a proxy before it, failed: 408, 5xx but 501, and what Velt calls transient.
     Unavailable,
-    /// No complete answer arrived: DNS, connect, TLS, reset.
+    /// No complete response arrived: DNS, connect, TLS, reset.
     Network,
-    /// No complete answer arrived in time.
+    /// No complete response arrived in time.
     Timeout,
-    /// An answer arrived that holds no token and no reason.
+    /// A response arrived that has neither a token nor an error.
     BadResponse,
     /// The client was closed.
     Closed,
@@ -47,33 +47,33 @@ impl Code {
     ];
 }
 
-/// A failed call: what failed and what to do about it.
+/// Why a call failed, and what to do about it.
 ///
-/// No field ever holds a credential, a user's token, or a body that Velt sent.
+/// No field holds a credential, a user's token, or the body of a response.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What went wrong.
+    /// The kind of the failure.
     pub code: Code,
     /// One sentence for the developer who reads the log.
     pub message: String,
     /// Whether the same call can succeed later without anybody changing anything.
     pub retryable: bool,
-    /// Requests sent for this call; 0 when it was refused before anything was sent, or given up (the
-    /// client closed, a shared answer late) while one was on its way.
+    /// Requests sent for this call. It is 0 when the call failed before a request was sent, and when
+    /// the call ended (by its deadline, by the client's end) while a request was in flight.
     pub attempts: u32,
-    /// The HTTP status of the last answer, if there was one.
+    /// The HTTP status of the last response, if there was one.
     pub http_status: Option<u16>,
     /// Velt's own status, a `google.rpc.Code` name such as `INVALID_ARGUMENT`.
     pub status: Option<String>,
-    /// How long Velt asked us to wait.
+    /// The time that Velt's `Retry-After` asks to wait.
     pub retry_after: Option<Duration>,
-    /// The technical detail: the chain of causes below us, or Velt's sentence.
+    /// The technical detail: the chain of underlying errors, or Velt's message.
     pub cause: Option<String>,
 }
 
 impl Error {
-    /// An error that no retry mends.
+    /// A permanent failure: a retry cannot succeed.
     pub fn permanent(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -87,7 +87,7 @@ impl Error {
         }
     }
 
-    /// An error that may be gone on the next try.
+    /// A transient failure: a retry may succeed.
     pub fn transient(code: Code, message: impl Into<String>) -> Self {
         Self {
             retryable: true,
@@ -95,17 +95,17 @@ impl Error {
         }
     }
 
-    /// A wrong option: `message` names it and says what to write instead.
+    /// An invalid option. `message` names the option and says what to write instead.
     pub fn config(message: impl Into<String>) -> Self {
         Self::permanent(Code::Config, message)
     }
 
-    /// A wrong user: `message` names the field and says what to write instead.
+    /// An invalid user. `message` names the field and says what to write instead.
     pub fn invalid_user(message: impl Into<String>) -> Self {
         Self::permanent(Code::InvalidUser, message)
     }
 
-    /// The answer to every call on a closed client.
+    /// The error of every call on a closed client.
     #[must_use]
     pub fn closed() -> Self {
         Self::permanent(
@@ -114,18 +114,18 @@ impl Error {
         )
     }
 
-    /// The answer to those who waited for a question that ended in a panic.
+    /// The error of followers whose leader ended in a panic.
     #[must_use]
-    pub fn broken_off() -> Self {
+    pub fn leader_panicked() -> Self {
         Self::transient(
             Code::Network,
-            "The question broke off inside velt-auth: either the system has no thread left, or this \
-             is a bug to report.",
+            "Could not obtain a token: the request ended inside velt-auth. Either the system has no \
+             thread left, or this is a bug of velt-auth; please report it.",
         )
     }
 
-    /// Whether Velt could not be asked, or gave no answer worth the name. What it said before then
-    /// still holds; after any other error it does not.
+    /// Whether no valid response came from Velt. Then its earlier responses still hold, and a cached
+    /// token may be served; after any other error it may not.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(
@@ -138,7 +138,7 @@ impl Error {
         )
     }
 
-    /// The same error, with the technical detail below it.
+    /// The same error, with a technical detail as its cause.
     #[must_use]
     pub fn because(self, cause: impl Into<String>) -> Self {
         Self {

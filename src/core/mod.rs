@@ -1,9 +1,10 @@
-//! The token client, with no knowledge of JavaScript.
+//! The token client. It does not depend on napi or JavaScript.
 
 pub mod cache;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod deadlines;
 pub mod error;
 pub mod stats;
 pub mod token;

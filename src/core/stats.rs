@@ -1,39 +1,40 @@
-//! Counters of what a client has done.
+//! What a client counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Code, Error};
 
-/// A number that only grows. Relaxed: each is exact, but they are not read at one instant.
+/// A number that only grows. The order is relaxed: each counter is exact, but they are not read at the
+/// same instant.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// One more.
+    /// Adds 1.
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many so far.
+    /// The current count.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Counts since the client was made.
+/// Counts since the client was created.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Calls answered from this process's cache, without waiting.
+    /// Calls served from this process's cache, without waiting.
     pub hits: Counter,
-    /// Calls that began a question.
+    /// Calls that started a request, to the shared cache or to Velt.
     pub misses: Counter,
-    /// Calls that joined a question somebody else had asked.
+    /// Calls that waited for a request that another call had started.
     pub joins: Counter,
-    /// Calls answered with less validity than wanted, since Velt could not be asked.
+    /// Calls served with less validity than required, because Velt failed or was slow.
     pub stale_served: Counter,
-    /// Renewals begun in the background.
+    /// Refreshes started in the background.
     pub refreshes: Counter,
-    /// Questions answered by the shared cache.
+    /// Tokens found in the shared cache.
     pub shared_hits: Counter,
     /// Requests sent to Velt, retries included.
     pub upstream_requests: Counter,
@@ -41,14 +42,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// A call has ended.
+    /// Counts the failure of a call that has ended.
     pub fn call_ended<T>(&self, outcome: &Result<T, Error>) {
         if let Err(error) = outcome {
             self.failures[error.code as usize].add();
         }
     }
 
-    /// Calls that ended with `code`.
+    /// Calls that failed with `code`.
     pub fn failures(&self, code: Code) -> u64 {
         self.failures[code as usize].get()
     }

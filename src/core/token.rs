@@ -1,4 +1,4 @@
-//! A user's token, and how long it is good for.
+//! A user's token, how long it is valid, and what a call requires of it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,22 +11,23 @@ use serde::Deserialize;
 /// How long Velt's tokens live: "JWT token expires in 48 hours"
 /// (Velt's REST reference, `POST /v1/auth/token/get`).
 pub const LIFETIME: Duration = Duration::from_secs(48 * 60 * 60);
+/// The clocks of two servers may differ by this much, and a clock may be set back by this much.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// A token as Velt gave it, to be handed to `client.identify()` in the browser.
+/// A token as Velt made it, for `client.identify()` in the browser.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Shared, since a clone that has to be wiped costs more than all else that a cache hit does.
+    /// Shared: to copy a secret, and to wipe the copy, costs more than the rest of a cache hit.
     secret: Arc<SecretString>,
     received_at: SystemTime,
     expires_at: SystemTime,
 }
 
 impl Token {
-    /// Wraps a token that Velt gave at `received_at`.
+    /// A token that Velt sent at `received_at`.
     ///
-    /// It expires at its `exp` claim where it has one, and never later than 48 hours after it was
-    /// received: some of Velt's tokens carry no `exp`, and one that is unreadable or far off must
-    /// not make a token eternal.
+    /// It expires at its `exp` claim, and at most 48 hours after it was received: some of Velt's
+    /// tokens have no `exp`, and an unreadable or distant one must not make a token eternal.
     #[must_use]
     pub fn new(token: String, received_at: SystemTime) -> Self {
         let latest = received_at + LIFETIME;
@@ -38,13 +39,15 @@ impl Token {
         }
     }
 
-    /// A token that was kept elsewhere, with the times that it had.
+    /// A token that was stored elsewhere, with its times. It expires at most 48 hours after
+    /// `received_at`, whatever the storage says.
     #[must_use]
     pub fn restored(token: String, received_at: SystemTime, expires_at: SystemTime) -> Self {
+        let latest = received_at.checked_add(LIFETIME).unwrap_or(received_at);
         Self {
             secret: Arc::new(token.into()),
             received_at,
-            expires_at,
+            expires_at: expires_at.min(latest),
         }
     }
 
@@ -54,19 +57,19 @@ impl Token {
         self.secret.expose_secret()
     }
 
-    /// When Velt gave it.
+    /// When the token was received from Velt.
     #[must_use]
     pub fn received_at(&self) -> SystemTime {
         self.received_at
     }
 
-    /// When the token stops being accepted.
+    /// When Velt stops accepting the token.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
     }
 
-    /// How long it was good for when Velt gave it; zero if it had expired by then.
+    /// How long the token was valid when it was received; zero if it had expired by then.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.expires_at
@@ -74,22 +77,75 @@ impl Token {
             .unwrap_or_default()
     }
 
-    /// Whether it will still be accepted after `validity`. Where not even a new token lives that
-    /// long, half of its life must do: asking again would not give a better one.
+    /// Whether Velt accepts the token at `now`.
+    ///
+    /// A token from the future was received before the clock was set back, so its expiry says
+    /// nothing: it is invalid too.
     #[must_use]
-    pub fn is_good_for(&self, validity: Duration, now: SystemTime) -> bool {
-        let lifetime = self.lifetime();
-        let wanted = if validity < lifetime {
-            validity
-        } else {
-            lifetime / 2
-        };
-        now + wanted < self.expires_at
+    pub fn is_valid(&self, now: SystemTime) -> bool {
+        now < self.expires_at && self.received_at <= now + CLOCK_TOLERANCE
     }
 }
 
-/// Reads `exp` (RFC 7519: seconds since the epoch, maybe fractional) without checking the
-/// signature: only Velt can do that, and only Velt's word is at stake.
+/// What a call requires of a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Requirement {
+    min_validity: Duration,
+    max_age: Option<Duration>,
+    expires_after: Option<SystemTime>,
+}
+
+impl Requirement {
+    /// A token that is valid for this time.
+    ///
+    /// At most half of the token's lifetime counts: a new token would not be much better.
+    #[must_use]
+    pub const fn min_validity(min_validity: Duration) -> Self {
+        Self {
+            min_validity,
+            max_age: None,
+            expires_after: None,
+        }
+    }
+
+    /// The token must also have been received within the last `max_age`, if one is given.
+    #[must_use]
+    pub const fn max_age(self, max_age: Option<Duration>) -> Self {
+        Self { max_age, ..self }
+    }
+
+    /// A token that expires later than `token`.
+    #[must_use]
+    pub fn newer_than(token: &Token) -> Self {
+        Self {
+            expires_after: Some(token.expires_at),
+            ..Self::min_validity(Duration::ZERO)
+        }
+    }
+
+    /// Whether `token` meets the requirement at `now`.
+    #[must_use]
+    pub fn is_met_by(&self, token: &Token, now: SystemTime) -> bool {
+        let min_validity = self.min_validity.min(token.lifetime() / 2);
+        let age = now.duration_since(token.received_at).unwrap_or_default();
+        token.is_valid(now)
+            && now + min_validity < token.expires_at
+            && self.max_age.is_none_or(|max_age| age <= max_age)
+            && self
+                .expires_after
+                .is_none_or(|time| token.expires_at > time)
+    }
+
+    /// Whether a token with less validity is better than an error. A caller that limits the age has
+    /// reason to believe that the cached token does not work.
+    #[must_use]
+    pub fn accepts_stale(&self) -> bool {
+        self.max_age.is_none()
+    }
+}
+
+/// Reads `exp` (RFC 7519: seconds since the epoch, possibly fractional). The signature is not checked:
+/// only Velt has the key.
 fn expiry_claim(token: &str) -> Option<SystemTime> {
     #[derive(Deserialize)]
     struct Claims {
@@ -141,6 +197,35 @@ mod tests {
             Token::new("opaque".into(), at(1_000_000)).expires_at(),
             latest
         );
+    }
+
+    #[test]
+    fn a_token_lives_at_most_48_hours_whatever_the_clocks_say() {
+        let hours = |count: u64| Duration::from_secs(count * 3600);
+        let start = UNIX_EPOCH + hours(500_000);
+        let ahead = Token::new("opaque".into(), start + hours(24 * 365));
+        assert!(ahead.is_valid(start + hours(24 * 365)));
+        assert!(!ahead.is_valid(start), "the clock was set back");
+        assert!(!ahead.is_valid(start + hours(24 * 300)));
+        assert!(Token::new("opaque".into(), start + CLOCK_TOLERANCE).is_valid(start));
+        let eternal = Token::restored("opaque".into(), start, start + hours(1000));
+        assert_eq!(eternal.expires_at(), start + LIFETIME);
+    }
+
+    #[test]
+    fn a_longer_lifetime_never_means_a_shorter_time_in_the_cache() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let an_hour = Requirement::min_validity(Duration::from_secs(3600));
+        let served_for = |lifetime: u64| {
+            let token = Token::restored("t".into(), now, now + Duration::from_secs(lifetime));
+            (0..lifetime)
+                .take_while(|second| an_hour.is_met_by(&token, now + Duration::from_secs(*second)))
+                .count()
+        };
+        for lifetime in [60, 1800, 3599, 3600, 3601, 7199, 7200, 7201, 10_000] {
+            let (shorter, longer) = (served_for(lifetime), served_for(lifetime + 1));
+            assert!(longer >= shorter && longer - shorter <= 1, "{lifetime} s");
+        }
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! The user to make a token for, and what each version of Velt's API can carry of one.
+//! The user that a token is made for, and the fields that each version of Velt's API can carry.
 
 use serde::Serialize;
 
 use super::config::ApiVersion;
 use super::error::Error;
 
-/// Unix times beyond this are milliseconds by mistake: as seconds, it is the year 5138.
+/// A larger number is a time in milliseconds by mistake: in seconds, this is the year 5138.
 const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
 
-/// Everything that Velt puts into a token: two equal users can share one.
+/// Everything that Velt puts into a token: equal users can share one token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct User {
-    /// Your own unique id of the user.
+    /// The customer's own unique id of the user.
     pub user_id: String,
     /// Velt checks it against the `organizationId` that the browser passes to `identify()`.
     pub organization_id: Option<String>,
@@ -21,7 +21,7 @@ pub struct User {
     pub name: Option<String>,
     /// The only way to make a user an admin in Velt.
     pub is_admin: Option<bool>,
-    /// What the user may open. API v2 only, where none and an empty list are the same.
+    /// The resources that the user may open. API v2 only; there `None` and an empty list are the same.
     pub resources: Option<Vec<Resource>>,
 }
 
@@ -29,14 +29,14 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
-    /// What kind of thing is opened.
+    /// The kind of the resource.
     pub r#type: ResourceType,
-    /// Your id of it.
+    /// The customer's own id of the resource.
     pub id: String,
-    /// The organization it belongs to: required for folders and documents.
+    /// The organization that it belongs to: required for folders and documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
-    /// Velt takes `editor` where none is given.
+    /// Velt's default is `editor`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_role: Option<AccessRole>,
     /// When the access ends, in Unix seconds.
@@ -44,7 +44,7 @@ pub struct Resource {
     pub expires_at: Option<i64>,
 }
 
-/// The kinds of resource that Velt knows.
+/// The kinds of resource in Velt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceType {
@@ -56,7 +56,7 @@ pub enum ResourceType {
     Document,
 }
 
-/// What may be done with a resource.
+/// The access to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessRole {
@@ -67,12 +67,11 @@ pub enum AccessRole {
 }
 
 impl User {
-    /// This user in canonical form, the order of resources having no meaning, once it is sure
-    /// that `version` can carry it whole.
+    /// This user in canonical form: the order of resources has no meaning, so they are sorted.
     ///
     /// # Errors
-    /// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field and what to do: a claim
-    /// is never dropped in silence, since a token with less than was asked for is a different one.
+    /// [`Code::InvalidUser`](super::Code::InvalidUser) for a field that is invalid or that `version`
+    /// cannot carry. A field is never dropped silently: the token would be a different one.
     pub fn checked(mut self, version: ApiVersion) -> Result<Self, Error> {
         not_blank("userId", Some(&self.user_id))?;
         not_blank("organizationId", self.organization_id.as_deref())?;
@@ -97,6 +96,23 @@ impl User {
     }
 }
 
+impl User {
+    /// The bytes that the fields of this user take outside the struct, about.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let texts = [&self.organization_id, &self.email, &self.name];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let resources = self.resources.iter().flatten();
+        let resources: usize = resources
+            .map(|resource| {
+                let organization = resource.organization_id.as_ref().map_or(0, String::len);
+                size_of::<Resource>() + resource.id.len() + organization
+            })
+            .sum();
+        self.user_id.len() + texts + resources
+    }
+}
+
 impl Resource {
     fn check(&self, index: usize) -> Result<(), Error> {
         let field = |name: &str| format!("permissions.resources[{index}].{name}");
@@ -114,7 +130,7 @@ impl Resource {
                 field("expiresAt"),
             ))),
             Some(seconds) if seconds > MAX_UNIX_SECONDS => Err(Error::invalid_user(format!(
-                "{} looks like milliseconds, and Velt takes Unix seconds: divide it by 1000.",
+                "{} looks like milliseconds, but Velt takes Unix seconds: divide it by 1000.",
                 field("expiresAt"),
             ))),
             _ => Ok(()),
@@ -123,12 +139,12 @@ impl Resource {
 }
 
 /// # Errors
-/// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field, where there is nothing in it.
+/// [`Code::InvalidUser`](super::Code::InvalidUser), naming the field, if `value` is blank.
 pub(super) fn not_blank(field: &str, value: Option<&str>) -> Result<(), Error> {
     match value {
         Some(value) if value.trim().is_empty() => Err(Error::invalid_user(format!(
-            "{field} is empty: pass the value from your own session or database, or leave an \
-             optional field out.",
+            "{field} is empty: pass the value from your own session or database, or omit the field if it \
+             is optional.",
         ))),
         _ => Ok(()),
     }
@@ -136,7 +152,7 @@ pub(super) fn not_blank(field: &str, value: Option<&str>) -> Result<(), Error> {
 
 fn needs_v2(field: &str) -> Error {
     Error::invalid_user(format!(
-        "{field} cannot be sent with apiVersion 'v1': leave it out, or create the client with \
-         apiVersion: 'v2'.",
+        "{field} cannot be sent with apiVersion 'v1': omit it, or create the client with apiVersion: \
+         'v2'.",
     ))
 }

@@ -1,206 +1,352 @@
-//! The tokens that this process has: which to serve, which to renew. No locks, no clock, no
-//! waiting: time comes in as an argument.
+//! The tokens of this process. Time comes in as an argument; nothing here waits.
+//!
+//! The lock is held for a few hash-map operations: nothing under it grows with the number of entries,
+//! since JavaScript's thread takes it for each cache hit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
-use crate::core::error::MAX_TOLD;
-use crate::core::token::Token;
+use crate::core::error::MAX_RETRY_AFTER;
+use crate::core::token::{Requirement, Token};
 use crate::core::user::User;
 
-/// How many tokens are kept; the least recently used goes first. An entry takes about a kilobyte:
-/// the token, the claims it was asked for with, and some 200 bytes of bookkeeping.
-pub const DEFAULT_MAX_ENTRIES: usize = 10_000;
-/// How long a token must still be good for to be served without asking.
-pub const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(60 * 60);
-/// A token is renewed in the background once this share of its life has gone…
+/// A token is refreshed in the background when it has lived this share of its lifetime…
 const REFRESH_SHARE: f64 = 0.75;
-/// …give or take this share, so that tokens made together are not renewed together.
+/// …plus or minus this share, so that tokens made together are not refreshed together.
 const REFRESH_JITTER: f64 = 0.05;
-/// How long a renewal, once begun or failed, is not begun again, at the least; twice at the most.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(15);
+/// After a refresh began or failed, the next one waits for this time at least, and twice this time at
+/// most.
+const REFRESH_PAUSE: Duration = Duration::from_secs(15);
+/// The cache holds this many bytes per entry on average: tokens with hundreds of permissions are
+/// large, so a bound on the number of entries does not bound memory.
+const BYTES_PER_ENTRY: usize = 2048;
+/// What an entry takes beside its token and its user: hash tables, list links, allocator overhead.
+const ENTRY_OVERHEAD: usize = 350;
 
 /// What the cache says of a user.
 #[derive(Debug)]
 pub enum Lookup {
-    /// A token to serve.
+    /// Serve this token.
     Fresh(Token),
-    /// A token to serve, while a new one is fetched in the background.
-    Due(Token),
-    /// A token with less validity than wanted, to serve because a renewal failed a moment ago.
+    /// Serve this token, and fetch a new one in the background.
+    NeedsRefresh(Token),
+    /// Serve this token although it has less validity than required: a refresh failed a moment ago.
     Stale(Token),
-    /// Ask.
+    /// No token can be served.
     Miss,
 }
 
-/// The order in which questions were asked, so that an older answer never replaces a newer one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+/// The order in which requests were begun: the outcome of an older request never replaces the outcome
+/// of a newer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct SequenceNumber(u64);
 
 #[derive(Debug)]
 struct Entry {
     token: Token,
-    ticket: Ticket,
+    number: SequenceNumber,
     refresh_at: SystemTime,
-    /// The last renewal failed; the next one waits until then.
+    /// The last refresh failed; the next one begins after this time.
     paused_until: Option<SystemTime>,
+}
+
+/// What is known of one user id. It exists while there is an entry or a request in flight.
+#[derive(Debug, Default)]
+struct OfUserId {
+    /// The users with this id that have an entry. They differ in the other fields.
+    cached: HashSet<Arc<User>>,
+    in_flight: usize,
+    /// Outcomes of requests up to this one are not kept: the user id was invalidated after they began.
+    floor: SequenceNumber,
+    /// As `floor`, for a user that Velt rejected.
+    rejected: HashMap<Arc<User>, SequenceNumber>,
+}
+
+#[derive(Debug)]
+struct State {
+    entries: LruCache<Arc<User>, Entry>,
+    user_ids: HashMap<String, OfUserId>,
+    bytes: usize,
+    last_number: SequenceNumber,
+    /// As [`OfUserId::floor`], for all user ids.
+    floor: SequenceNumber,
 }
 
 /// Tokens by user.
 #[derive(Debug)]
-pub struct Cache {
-    entries: LruCache<Arc<User>, Entry>,
+pub struct LocalCache {
     max_entries: NonZeroUsize,
-    last_ticket: Ticket,
-    /// Answers to questions up to this one are not kept: something was invalidated since.
-    floor: Ticket,
+    state: Mutex<State>,
 }
 
-impl Cache {
+/// A request that has begun and whose outcome may be kept.
+#[derive(Debug)]
+pub struct InFlight {
+    cache: Arc<LocalCache>,
+    user: Arc<User>,
+    number: SequenceNumber,
+}
+
+/// Entries that were removed. To drop a million of them takes a while: do it where nobody waits.
+#[derive(Debug)]
+#[must_use]
+pub struct Removed {
+    _entries: LruCache<Arc<User>, Entry>,
+    _user_ids: HashMap<String, OfUserId>,
+}
+
+impl LocalCache {
     /// An empty cache.
     #[must_use]
     pub fn new(max_entries: NonZeroUsize) -> Self {
         Self {
-            entries: LruCache::unbounded(),
             max_entries,
-            last_ticket: Ticket(0),
-            floor: Ticket(0),
+            state: Mutex::new(State {
+                entries: LruCache::unbounded(),
+                user_ids: HashMap::new(),
+                bytes: 0,
+                last_number: SequenceNumber::default(),
+                floor: SequenceNumber::default(),
+            }),
         }
     }
 
-    /// What to do for a caller who wants a token for `user` that is good for `min_validity`.
-    pub fn look_up(&mut self, user: &User, min_validity: Duration, now: SystemTime) -> Lookup {
-        let Some(entry) = self.entries.get_mut(user) else {
+    /// What to do for a call that requires a token for `user`.
+    pub fn look_up(&self, user: &User, requirement: Requirement, now: SystemTime) -> Lookup {
+        let mut state = self.lock();
+        let Some(entry) = state.entries.get_mut(user) else {
             return Lookup::Miss;
         };
-        let token = entry.token.clone();
-        // One that is further away than any pause was made before the clock was set back.
-        let paused = entry
-            .paused_until
-            .is_some_and(|until| now < until && until <= now + MAX_TOLD);
-        if !token.is_good_for(Duration::ZERO, now) {
-            self.entries.pop(user);
+        if !entry.token.is_valid(now) {
+            state.remove(user);
             return Lookup::Miss;
         }
-        if !token.is_good_for(min_validity, now) {
-            return if paused {
+        let token = entry.token.clone();
+        // A pause that ends later than any pause can was set before the clock was set back.
+        let is_paused = entry
+            .paused_until
+            .is_some_and(|until| now < until && until <= now + MAX_RETRY_AFTER);
+        if !requirement.is_met_by(&token, now) {
+            return if is_paused && requirement.accepts_stale() {
                 Lookup::Stale(token)
             } else {
                 Lookup::Miss
             };
         }
-        if paused || now < entry.refresh_at {
+        if is_paused || now < entry.refresh_at {
             return Lookup::Fresh(token);
         }
-        entry.refresh_at = now + jittered(RENEWAL_PAUSE);
-        Lookup::Due(token)
+        entry.refresh_at = now + jittered(REFRESH_PAUSE);
+        Lookup::NeedsRefresh(token)
     }
 
-    /// Whatever there is for `user` that has not expired: better than nothing in an outage.
+    /// Any token for `user` that has not expired: stale-if-error.
+    pub fn stale(&self, user: &User, now: SystemTime) -> Option<Token> {
+        let state = self.lock();
+        let token = &state.entries.peek(user)?.token;
+        token.is_valid(now).then(|| token.clone())
+    }
+
+    /// Registers a request. Call this before anything is sent.
     #[must_use]
-    pub fn last_resort(&self, user: &User, now: SystemTime) -> Option<Token> {
-        let token = &self.entries.peek(user)?.token;
-        token
-            .is_good_for(Duration::ZERO, now)
-            .then(|| token.clone())
+    pub fn begin(self: &Arc<Self>, user: &Arc<User>) -> InFlight {
+        let mut state = self.lock();
+        state.last_number.0 += 1;
+        let number = state.last_number;
+        let of_user_id = state.user_ids.entry(user.user_id.clone()).or_default();
+        of_user_id.in_flight += 1;
+        InFlight {
+            cache: Arc::clone(self),
+            user: Arc::clone(user),
+            number,
+        }
     }
 
-    /// To be drawn before a question is asked, and given back with its answer.
-    pub fn ticket(&mut self) -> Ticket {
-        self.last_ticket = Ticket(self.last_ticket.0 + 1);
-        self.last_ticket
+    /// Removes all tokens of a user id. Outcomes of its requests in flight are not kept either.
+    pub fn invalidate(&self, user_id: &str) {
+        let mut state = self.lock();
+        let floor = state.last_number;
+        let Some(of_user_id) = state.user_ids.get_mut(user_id) else {
+            return;
+        };
+        of_user_id.floor = floor;
+        for user in std::mem::take(&mut of_user_id.cached) {
+            state.remove_entry(&user);
+        }
+        state.tidy(user_id);
     }
 
-    /// Keeps an answer, unless a newer one is here already.
-    pub fn store(&mut self, user: &Arc<User>, token: Token, ticket: Ticket) {
-        let is_older = self
-            .entries
-            .peek(user)
-            .is_some_and(|entry| entry.ticket > ticket);
-        if is_older || ticket <= self.floor {
+    /// Removes all tokens. Outcomes of requests in flight are not kept either.
+    pub fn clear(&self) -> Removed {
+        let mut state = self.lock();
+        state.floor = state.last_number;
+        state.bytes = 0;
+        Removed {
+            _entries: std::mem::replace(&mut state.entries, LruCache::unbounded()),
+            _user_ids: std::mem::take(&mut state.user_ids),
+        }
+    }
+
+    /// How many tokens are cached.
+    pub fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Whether no token is cached.
+    pub fn is_empty(&self) -> bool {
+        self.lock().entries.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlight {
+    /// Keeps the token that the request brought, unless its user was invalidated or a newer request
+    /// has ended.
+    pub fn store(&self, token: Token) {
+        let mut state = self.cache.lock();
+        if !state.is_newest(self) {
             return;
         }
         let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
         let refresh_at = token.received_at() + token.lifetime().mul_f64(share);
         let entry = Entry {
             token,
-            ticket,
+            number: self.number,
             refresh_at,
             paused_until: None,
         };
-        self.entries.put(Arc::clone(user), entry);
-        if self.entries.len() > self.max_entries.get() {
-            self.entries.pop_lru();
+        state.insert(&self.user, entry);
+        state.shrink(self.cache.max_entries.get());
+    }
+
+    /// Keeps a token that has less validity than required, if there is none.
+    pub fn store_stale(&self, token: Token, now: SystemTime) {
+        if self.cache.stale(&self.user, now).is_none() {
+            self.store(token);
         }
     }
 
-    /// Keeps a token that another server left, for want of any other.
-    pub fn store_last_resort(
-        &mut self,
-        user: &Arc<User>,
-        token: Option<Token>,
-        ticket: Ticket,
-        now: SystemTime,
-    ) {
-        if let Some(token) = token
-            && self.last_resort(user, now).is_none()
-        {
-            self.store(user, token, ticket);
+    /// The request failed: the next refresh waits, for `retry_after` at least and for
+    /// [`MAX_RETRY_AFTER`] at most.
+    pub fn pause_refresh(&self, retry_after: Option<Duration>, now: SystemTime) {
+        let mut state = self.cache.lock();
+        if let Some(entry) = state.entries.peek_mut(&self.user) {
+            let pause = jittered(REFRESH_PAUSE).max(retry_after.unwrap_or_default());
+            entry.paused_until = Some(now + pause.min(MAX_RETRY_AFTER));
         }
     }
 
-    /// A renewal failed: leave it for a while, `retry_after` at the least, but for no longer than
-    /// [`MAX_TOLD`].
-    pub fn pause(&mut self, user: &User, retry_after: Option<Duration>, now: SystemTime) {
-        if let Some(entry) = self.entries.peek_mut(user) {
-            let pause = jittered(RENEWAL_PAUSE).max(retry_after.unwrap_or_default());
-            entry.paused_until = Some(now + pause.min(MAX_TOLD));
+    /// Velt rejected the user: tokens from this request and from older ones are not kept.
+    pub fn reject(&self) {
+        let mut state = self.cache.lock();
+        if !state.is_newest(self) {
+            return;
         }
-    }
-
-    /// Velt refused this very user: what it had allowed by then is void.
-    pub fn forget(&mut self, user: &User, ticket: Ticket) {
-        if self
-            .entries
-            .peek(user)
-            .is_some_and(|entry| entry.ticket <= ticket)
-        {
-            self.entries.pop(user);
+        state.remove(&self.user);
+        // Only requests in flight can bring an older token later.
+        let of_user_id = state.user_ids.get_mut(&self.user.user_id);
+        if let Some(of_user_id) = of_user_id.filter(|of_user_id| of_user_id.in_flight > 1) {
+            of_user_id
+                .rejected
+                .insert(Arc::clone(&self.user), self.number);
         }
-    }
-
-    /// Forgets all tokens of some user ids, those still on their way too.
-    pub fn invalidate(&mut self, user_ids: &HashSet<String>) {
-        self.floor = self.last_ticket;
-        let stale: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|(user, _)| user_ids.contains(&user.user_id))
-            .map(|(user, _)| Arc::clone(user))
-            .collect();
-        for user in stale {
-            self.entries.pop(&user);
-        }
-    }
-
-    /// How many tokens are kept.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether none is kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 }
 
-/// From `pause` to twice as long.
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.cache.lock();
+        if self.number <= state.floor {
+            // `clear` removed what was known of it.
+            return;
+        }
+        if let Some(of_user_id) = state.user_ids.get_mut(&self.user.user_id) {
+            of_user_id.in_flight -= 1;
+            if of_user_id.in_flight == 0 {
+                of_user_id.rejected = HashMap::new();
+            }
+        }
+        state.tidy(&self.user.user_id);
+    }
+}
+
+impl State {
+    fn is_newest(&self, request: &InFlight) -> bool {
+        let newer = |number: SequenceNumber| number > request.number;
+        let of_user_id = self.user_ids.get(&request.user.user_id);
+        let is_outdated = of_user_id.is_none_or(|of_user_id| {
+            of_user_id.floor >= request.number
+                || of_user_id
+                    .rejected
+                    .get(&request.user)
+                    .is_some_and(|number| newer(*number))
+        });
+        let is_older = self
+            .entries
+            .peek(&request.user)
+            .is_some_and(|entry| newer(entry.number));
+        !(is_outdated || is_older || self.floor >= request.number)
+    }
+
+    fn insert(&mut self, user: &Arc<User>, entry: Entry) {
+        self.remove_entry(user);
+        self.bytes += weight(user, &entry.token);
+        self.entries.put(Arc::clone(user), entry);
+        let of_user_id = self.user_ids.entry(user.user_id.clone()).or_default();
+        of_user_id.cached.insert(Arc::clone(user));
+    }
+
+    /// Removes the entry of `user`, and its place in the index.
+    fn remove(&mut self, user: &User) {
+        self.remove_entry(user);
+        if let Some(of_user_id) = self.user_ids.get_mut(&user.user_id) {
+            of_user_id.cached.remove(user);
+        }
+        self.tidy(&user.user_id);
+    }
+
+    fn remove_entry(&mut self, user: &User) {
+        if let Some(entry) = self.entries.pop(user) {
+            self.bytes -= weight(user, &entry.token);
+        }
+    }
+
+    /// Removes the least recently used entries that are too many, or too large together.
+    fn shrink(&mut self, max_entries: usize) {
+        let max_bytes = max_entries.saturating_mul(BYTES_PER_ENTRY);
+        while self.entries.len() > max_entries || (self.bytes > max_bytes && self.entries.len() > 1)
+        {
+            let Some((user, _)) = self.entries.peek_lru() else {
+                return;
+            };
+            let user = Arc::clone(user);
+            self.remove(&user);
+        }
+    }
+
+    /// Forgets a user id that has neither an entry nor a request in flight.
+    fn tidy(&mut self, user_id: &str) {
+        let is_unused =
+            |of_user_id: &OfUserId| of_user_id.cached.is_empty() && of_user_id.in_flight == 0;
+        if self.user_ids.get(user_id).is_some_and(is_unused) {
+            self.user_ids.remove(user_id);
+        }
+    }
+}
+
+/// The bytes that an entry takes, about.
+fn weight(user: &User, token: &Token) -> usize {
+    ENTRY_OVERHEAD + user.heap_bytes() + token.expose().len()
+}
+
+/// A random time from `pause` to twice `pause`.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64())
 }
@@ -209,73 +355,95 @@ fn jittered(pause: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn with_a_token() -> (Cache, Arc<User>, SystemTime) {
-        let mut cache = Cache::new(NonZeroUsize::MIN);
-        let user = Arc::new(User::default());
-        let now = SystemTime::now();
-        let ticket = cache.ticket();
-        cache.store(&user, Token::new("t".into(), now), ticket);
+    const ANY: Requirement = Requirement::min_validity(Duration::ZERO);
+
+    fn cache(max_entries: usize) -> Arc<LocalCache> {
+        Arc::new(LocalCache::new(NonZeroUsize::new(max_entries).unwrap()))
+    }
+
+    fn user(id: &str) -> Arc<User> {
+        Arc::new(User {
+            user_id: id.into(),
+            ..User::default()
+        })
+    }
+
+    fn with_a_token() -> (Arc<LocalCache>, Arc<User>, SystemTime) {
+        let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+        cache.begin(&user).store(Token::new("t".into(), now));
         (cache, user, now)
     }
 
     #[test]
     fn a_clock_that_is_set_back_prolongs_no_pause() {
-        let (mut cache, user, now) = with_a_token();
-        let due = now + Duration::from_secs(40 * 60 * 60);
-        cache.pause(&user, Some(Duration::from_secs(24 * 60 * 60)), due);
-        let mut is_due = |now| matches!(cache.look_up(&user, Duration::ZERO, now), Lookup::Due(_));
-        assert!(!is_due(due));
-        assert!(is_due(due - Duration::from_secs(60 * 60)), "set back");
+        let (cache, user, now) = with_a_token();
+        let later = now + Duration::from_secs(40 * 60 * 60);
+        cache
+            .begin(&user)
+            .pause_refresh(Some(Duration::from_secs(24 * 60 * 60)), later);
+        let needs_refresh = |now| matches!(cache.look_up(&user, ANY, now), Lookup::NeedsRefresh(_));
+        assert!(!needs_refresh(later));
+        assert!(needs_refresh(later - Duration::from_secs(60 * 60)));
     }
 
     #[test]
     fn no_pause_is_longer_than_a_minute() {
-        let (mut cache, user, now) = with_a_token();
-        let due = now + Duration::from_secs(40 * 60 * 60);
-        cache.pause(&user, Some(Duration::from_secs(24 * 60 * 60)), due);
-        let later = cache.look_up(&user, Duration::ZERO, due + MAX_TOLD);
-        assert!(matches!(later, Lookup::Due(_)), "{later:?}");
+        let (cache, user, now) = with_a_token();
+        let later = now + Duration::from_secs(40 * 60 * 60);
+        cache
+            .begin(&user)
+            .pause_refresh(Some(Duration::from_secs(24 * 60 * 60)), later);
+        let lookup = cache.look_up(&user, ANY, later + MAX_RETRY_AFTER);
+        assert!(matches!(lookup, Lookup::NeedsRefresh(_)), "{lookup:?}");
     }
 
     #[test]
-    fn a_refusal_voids_no_answer_to_a_later_question() {
-        let (mut cache, user, now) = with_a_token();
-        let (refused, asked_later) = (cache.ticket(), cache.ticket());
-        cache.store(&user, Token::new("newer".into(), now), asked_later);
-        cache.forget(&user, refused);
-        assert_eq!(cache.len(), 1);
-        cache.forget(&user, asked_later);
-        assert!(cache.is_empty());
-    }
-}
+    fn the_newest_outcome_counts_whether_it_is_a_token_or_a_rejection() {
+        let (cache, user, now) = with_a_token();
+        let (older, newer) = (cache.begin(&user), cache.begin(&user));
+        newer.store(Token::new("newer".into(), now));
+        older.reject();
+        assert_eq!(cache.len(), 1, "an older rejection");
 
-#[cfg(all(test, target_os = "linux"))]
-mod memory {
-    use super::*;
-
-    /// The resident memory of this process, in bytes.
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+        let (older, newer) = (cache.begin(&user), cache.begin(&user));
+        newer.reject();
+        drop(newer);
+        older.store(Token::new("older".into(), now));
+        assert!(cache.is_empty(), "an older token");
+        drop(older);
+        cache.begin(&user).store(Token::new("t".into(), now));
+        assert_eq!(cache.len(), 1, "the rejection does not outlive its request");
     }
 
     #[test]
-    fn a_hundred_thousand_tokens_in_a_cache_of_ten_thousand_take_what_is_documented() {
-        let mut cache = Cache::new(NonZeroUsize::new(DEFAULT_MAX_ENTRIES).unwrap());
-        let before = resident();
-        for number in 0..100_000 {
-            let user = Arc::new(User {
-                user_id: format!("user-{number}"),
-                organization_id: Some(format!("organization-{number}")),
-                email: Some(format!("user-{number}@organization.example")),
-                ..User::default()
-            });
-            let token = Token::new("t".repeat(400), SystemTime::now());
-            let ticket = cache.ticket();
-            cache.store(&user, token, ticket);
+    fn an_invalidation_affects_its_user_id_alone() {
+        let (cache, now) = (cache(10), SystemTime::now());
+        let (ada, bob) = (user("ada"), user("bob"));
+        let (of_ada, of_bob) = (cache.begin(&ada), cache.begin(&bob));
+        cache.invalidate("bob");
+        of_ada.store(Token::new("t".into(), now));
+        of_bob.store(Token::new("t".into(), now));
+        assert!(cache.stale(&ada, now).is_some());
+        assert!(cache.stale(&bob, now).is_none());
+        let removed = cache.clear();
+        of_ada.store(Token::new("t".into(), now));
+        assert!(cache.is_empty(), "it began before the cache was cleared");
+        drop((of_ada, of_bob, removed));
+        assert!(cache.lock().user_ids.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn large_tokens_count_for_their_size() {
+        let (cache, now) = (cache(10), SystemTime::now());
+        for number in 0..10 {
+            let token = Token::new("t".repeat(BYTES_PER_ENTRY * 3), now);
+            cache.begin(&user(&number.to_string())).store(token);
         }
-        let each = resident().saturating_sub(before) / cache.len();
-        assert_eq!(cache.len(), DEFAULT_MAX_ENTRIES);
-        assert!((500..=1200).contains(&each), "{each} bytes each");
+        assert!((2..=3).contains(&cache.len()), "{}", cache.len());
+        let larger_than_all = Token::new("t".repeat(BYTES_PER_ENTRY * 100), now);
+        cache.begin(&user("x")).store(larger_than_all);
+        assert_eq!(cache.len(), 1, "one token is kept, however large it is");
+        cache.invalidate("x");
+        assert_eq!(cache.lock().bytes, 0);
     }
 }

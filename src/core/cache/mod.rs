@@ -1,4 +1,5 @@
-//! The tokens that are kept: in this process, and in Redis.
+//! Where tokens are cached: in this process ([`local`]), and in Redis ([`shared`]); and
+//! [`single_flight`], which sends one request for all calls that miss.
 
 pub mod local;
 pub mod shared;

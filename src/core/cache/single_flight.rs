@@ -1,6 +1,11 @@
-//! Single flight: however many callers want the same thing, it is asked for once.
+//! Singleflight: of all calls that want the same token at the same time, one is the leader and sends
+//! the request; the others are followers and wait for its outcome.
+//!
+//! No lock is held while anything else runs. A caller that becomes the leader must look in the cache
+//! again: the previous leader stores its token before it leaves this map, so a token that arrived
+//! between the caller's cache miss and its turn as leader is found there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -11,101 +16,114 @@ use crate::core::user::User;
 
 type Outcome = Result<Token, Error>;
 
-/// A question under way, to be waited for by any number of callers.
-#[derive(Clone, Debug)]
-pub struct Flight(watch::Receiver<Option<Outcome>>);
-
-/// All questions under way.
+/// The requests in flight: by user id, since [`SingleFlight::forget`] names one, and then by user.
 #[derive(Clone, Debug, Default)]
-pub struct Flights(Arc<Mutex<HashMap<Arc<User>, Flight>>>);
+pub struct SingleFlight(Arc<Mutex<Flights>>);
 
-/// The duty to answer a flight. Dropped without an answer, it ends the flight all the same.
+type Flights = HashMap<String, HashMap<Arc<User>, Follower>>;
+
+/// The part that a caller has in a request.
 #[derive(Debug)]
-pub struct Landing {
-    flights: Flights,
-    user: Arc<User>,
-    answer: watch::Sender<Option<Outcome>>,
+pub enum Role {
+    /// No request was in flight: this caller must make one, and complete it. The follower is for its
+    /// own use.
+    Leader(Leader, Follower),
+    /// A request is in flight.
+    Follower(Follower),
 }
 
-impl Flights {
-    /// The flight for `user`, or the duty to make one. `spare` is asked, with no flight able to
-    /// begin or end meanwhile, whether there is an answer already.
-    pub fn join<T>(&self, user: &Arc<User>, spare: impl FnOnce() -> Option<T>) -> Joined<T> {
+/// Waits for the outcome of a request that another caller makes.
+#[derive(Clone, Debug)]
+pub struct Follower(watch::Receiver<Option<Outcome>>);
+
+/// The duty to complete a request. If it is dropped, the followers get an error.
+#[derive(Debug)]
+pub struct Leader {
+    single_flight: SingleFlight,
+    user: Arc<User>,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl SingleFlight {
+    /// Joins the request in flight for `user`, or registers the caller as the leader of a new one.
+    pub fn join(&self, user: &Arc<User>) -> Role {
         let mut flights = self.lock();
-        if let Some(flight) = flights.get(user) {
-            return Joined::Underway(flight.clone());
-        }
-        if let Some(answer) = spare() {
-            return Joined::Spared(answer);
+        if let Some(follower) = flights
+            .get(&user.user_id)
+            .and_then(|flights| flights.get(user))
+        {
+            return Role::Follower(follower.clone());
         }
         let (sender, receiver) = watch::channel(None);
-        let flight = Flight(receiver);
-        flights.insert(Arc::clone(user), flight.clone());
-        let landing = Landing {
-            flights: self.clone(),
+        let follower = Follower(receiver);
+        flights
+            .entry(user.user_id.clone())
+            .or_default()
+            .insert(Arc::clone(user), follower.clone());
+        let leader = Leader {
+            single_flight: self.clone(),
             user: Arc::clone(user),
-            answer: sender,
+            outcome: sender,
         };
-        Joined::Begun(flight, landing)
+        Role::Leader(leader, follower)
     }
 
-    /// Lets nobody join the flights of these user ids any more; those who wait still get their
-    /// answer.
-    pub fn abandon(&self, user_ids: &HashSet<String>) {
-        self.lock()
-            .retain(|user, _| !user_ids.contains(&user.user_id));
+    /// Later callers for this user id start new requests. Those who wait still get their outcome.
+    pub fn forget(&self, user_id: &str) {
+        self.lock().remove(user_id);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<User>, Flight>> {
+    /// As [`SingleFlight::forget`], for all user ids.
+    pub fn forget_all(&self) {
+        *self.lock() = HashMap::new();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Flights> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What became of a wish to join.
-#[derive(Debug)]
-pub enum Joined<T> {
-    /// There is an answer already.
-    Spared(T),
-    /// Somebody asks already.
-    Underway(Flight),
-    /// Nobody did: whoever gets this must ask, and land.
-    Begun(Flight, Landing),
-}
-
-impl Flight {
-    /// Waits for the answer.
+impl Follower {
+    /// Waits until the leader completes the request.
     ///
     /// # Errors
-    /// The one that all who wait share.
-    pub async fn landed(mut self) -> Outcome {
+    /// The leader's error, which all followers share.
+    pub async fn wait(mut self) -> Outcome {
         let outcome = self
             .0
             .wait_for(Option::is_some)
             .await
             .ok()
             .and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(Error::broken_off()))
+        outcome.unwrap_or_else(|| Err(Error::leader_panicked()))
     }
 }
 
-impl Landing {
-    /// Answers all who wait.
-    pub fn land(self, outcome: Outcome) {
-        // The flight ends before it is answered, so that no newcomer joins what has ended.
+impl Leader {
+    /// Hands `outcome` to all followers. A token must be in the cache by now.
+    pub fn complete(self, outcome: Outcome) {
+        // Later callers must find the cache, and not a request that has ended.
         self.leave();
-        self.answer.send_replace(Some(outcome));
+        self.outcome.send_replace(Some(outcome));
     }
 
     fn leave(&self) {
-        let mut flights = self.flights.lock();
-        let is_this = |flight: &Flight| flight.0.same_channel(&self.answer.subscribe());
-        if flights.get(&self.user).is_some_and(is_this) {
-            flights.remove(&self.user);
+        let mut flights = self.single_flight.lock();
+        let Some(of_user) = flights.get_mut(&self.user.user_id) else {
+            return;
+        };
+        // After `forget`, a newer leader may stand in this one's place.
+        let is_own = |follower: &Follower| follower.0.same_channel(&self.outcome.subscribe());
+        if of_user.get(&self.user).is_some_and(is_own) {
+            of_user.remove(&self.user);
+        }
+        if of_user.is_empty() {
+            flights.remove(&self.user.user_id);
         }
     }
 }
 
-impl Drop for Landing {
+impl Drop for Leader {
     fn drop(&mut self) {
         self.leave();
     }

@@ -1,192 +1,161 @@
-//! A token for a user: from the cache, from another server's, or from Velt.
+//! A token for a user: from the cache of this process, else fetched once for all calls that wait.
 
 mod fetch;
+mod follow;
 #[cfg(test)]
 mod scenarios;
 
-use std::collections::HashSet;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::fetch::Wanted;
-use crate::core::cache::local::{Cache, DEFAULT_MIN_VALIDITY, Lookup};
-use crate::core::cache::shared::Shared;
-use crate::core::cache::single_flight::{Flights, Joined};
+use self::fetch::Fetcher;
+use self::follow::Follower;
+use crate::core::cache::local::{LocalCache, Lookup};
+use crate::core::cache::shared::SharedCache;
+use crate::core::cache::shared::redis_store::RedisStore;
+use crate::core::cache::shared::store::{Store, Unavailable};
+use crate::core::cache::single_flight::{Leader, Role, SingleFlight};
 use crate::core::clock::Clock;
-use crate::core::config::{ApiVersion, Config, Options};
+use crate::core::config::{ApiVersion, Config, DEFAULT_MIN_VALIDITY, Options};
+use crate::core::deadlines::STALE_AFTER;
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
-use crate::core::token::Token;
+use crate::core::token::{Requirement, Token};
 use crate::core::user::{User, not_blank};
-use crate::core::velt::circuit_breaker::{Circuit, Pass};
-use crate::core::velt::{Velt, api};
+use crate::core::velt::api;
+use crate::core::velt::endpoint::VeltEndpoint;
+use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
-/// Where tokens come from.
-pub trait Source: Send + Sync + 'static {
-    /// Asks for a token, within `deadline`.
-    fn ask(
-        &self,
-        user: &User,
-        deadline: Duration,
-    ) -> impl Future<Output = Result<Token, Error>> + Send;
-}
-
-/// One configuration, one pool of connections, one cache. `Debug` shows no secret.
+/// One configuration, one connection pool, one cache. `Debug` shows no secret.
 #[derive(Debug)]
-pub struct Client<S: Source = Velt> {
-    pub(super) source: S,
-    pub(super) api_version: ApiVersion,
-    pub(super) deadline: Duration,
-    pub(super) clock: Clock,
-    pub(super) flights: Flights,
-    pub(super) circuit: Circuit,
-    pub(super) shared: Option<Arc<Shared>>,
-    pub(super) stats: Arc<Stats>,
-    pub(super) closed: CancellationToken,
-    cache: Mutex<Cache>,
+pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
+    fetcher: Fetcher<E, S>,
+    local: Arc<LocalCache>,
+    single_flight: SingleFlight,
+    /// Reads the log of the shared cache; `None` without one.
+    follower: Option<Arc<Follower<S>>>,
+    api_version: ApiVersion,
+    deadline: Duration,
+    clock: Clock,
+    stats: Arc<Stats>,
+    closed: CancellationToken,
 }
 
-/// A token that was here already.
+/// A token from the cache of this process.
 #[derive(Debug)]
 pub struct Hit {
-    /// What to serve.
+    /// The token to serve.
     pub token: Token,
-    /// Call [`Client::refresh`]: it is time.
-    pub is_due: bool,
+    /// Whether to call [`Client::refresh`].
+    pub needs_refresh: bool,
 }
 
-/// What one call may be told.
+/// The options of one call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallOptions {
     /// Defaults to the client's.
     pub deadline: Option<Duration>,
     /// Defaults to [`DEFAULT_MIN_VALIDITY`].
     pub min_validity: Option<Duration>,
+    /// A token that was received longer ago is not served. No limit by default.
+    pub max_age: Option<Duration>,
+}
+
+impl CallOptions {
+    fn requirement(self) -> Requirement {
+        Requirement::min_validity(self.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))
+            .max_age(self.max_age)
+    }
 }
 
 impl Client {
-    /// Checks `options`; nothing is sent yet.
+    /// Validates `options`; nothing is sent yet.
     ///
     /// # Errors
     /// [`Code::Config`], naming the option and what to write instead.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let config = Config::new(options)?;
+        let config = Arc::new(Config::new(options)?);
         let shared = match &config.shared_cache {
-            Some(address) => Some(Shared::new(
-                address,
-                &config,
-                api::endpoint(&config)?.as_str(),
-            )?),
+            Some(address) => {
+                let endpoint = api::endpoint(&config)?;
+                Some(SharedCache::new(address, &config, endpoint.as_str())?)
+            }
             None => None,
         };
+        let endpoint = VeltEndpoint::new(Arc::clone(&config))?;
+        Ok(Self::assembled(endpoint, shared, &config, Clock::default()))
+    }
+}
+
+impl<E: TokenEndpoint, S: Store> Client<E, S> {
+    /// A client of these parts.
+    pub(crate) fn assembled(
+        endpoint: E,
+        shared: Option<SharedCache<S>>,
+        config: &Config,
+        clock: Clock,
+    ) -> Self {
+        let local = Arc::new(LocalCache::new(config.max_entries));
+        let single_flight = SingleFlight::default();
         let stats = Arc::new(Stats::default());
-        Ok(Self {
+        let closed = CancellationToken::new();
+        let shared = shared.map(Arc::new);
+        let follower = shared.clone().map(|shared| {
+            let (local, single_flight) = (Arc::clone(&local), single_flight.clone());
+            Follower::new(shared, local, single_flight, clock, closed.clone())
+        });
+        Self {
+            fetcher: Fetcher {
+                upstream: Upstream::new(endpoint, config, Arc::clone(&stats)),
+                local: Arc::clone(&local),
+                shared,
+                stats: Arc::clone(&stats),
+                clock,
+                deadline: config.deadline,
+            },
+            local,
+            single_flight,
+            follower,
             api_version: config.api_version,
             deadline: config.deadline,
-            clock: Clock::default(),
-            cache: Mutex::new(Cache::new(config.max_entries)),
-            flights: Flights::default(),
-            circuit: Circuit::default(),
-            shared: shared.map(Arc::new),
-            source: Velt::new(config, Arc::clone(&stats))?,
-            stats,
-            closed: CancellationToken::new(),
-        })
-    }
-}
-
-#[cfg(test)]
-impl<S: Source> Client<S> {
-    pub(super) fn assembled(source: S, clock: Clock, cache: Cache) -> Self {
-        Self {
-            source,
-            api_version: ApiVersion::V2,
-            deadline: crate::core::config::DEFAULT_DEADLINE,
             clock,
-            cache: Mutex::new(cache),
-            flights: Flights::default(),
-            circuit: Circuit::default(),
-            shared: None,
-            stats: Arc::default(),
-            closed: CancellationToken::new(),
+            stats,
+            closed,
         }
     }
-}
 
-impl<S: Source> Client<S> {
-    /// Asks Velt for a token for `user`, whatever the caches hold, and keeps the answer there.
-    ///
-    /// Dropping the future cancels the request.
-    ///
-    /// # Errors
-    /// See [`Code`]: a user that Velt cannot take, Velt's refusal, a failure on the way, the
-    /// deadline, or the client's end.
-    pub async fn generate_token(
-        self: &Arc<Self>,
-        user: User,
-        options: CallOptions,
-    ) -> Result<Token, Error> {
-        // Boxed, since each future around it would hold it twice.
-        let call = Box::pin(self.generate(user, options));
-        let outcome = self.until_closed(call).await;
-        self.stats.call_ended(&outcome);
-        outcome
-    }
-
-    async fn generate(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
-        let user = Arc::new(user.checked(self.api_version)?);
-        let deadline = options.deadline.unwrap_or(self.deadline);
-        let ends = Instant::now() + deadline;
-        let ticket = self.cache().ticket();
-        // The generation must be known before Velt is asked, or an invalidation could be missed.
-        let slot = match self.shared() {
-            Some(shared) => match timeout(deadline / 4, Box::pin(shared.look_up(&user))).await {
-                Ok(Ok((_, slot))) => Some(slot),
-                _ => None,
-            },
-            None => None,
-        };
-        self.ask(&user, ends, Pass::UNASKED, ticket, slot).await
-    }
-
-    /// A token for `user` from this process's cache, without waiting; `None` where
-    /// [`Client::get_token`] has to be called, which also says what is wrong with a user. The user
-    /// that comes back is for [`Client::refresh`].
+    /// A token for `user` from the cache of this process, without waiting. `None` means: call
+    /// [`Client::get_token`], which also reports an invalid user. The returned user is for
+    /// [`Client::refresh`].
     pub fn look_up(&self, user: User, min_validity: Option<Duration>) -> Option<(User, Hit)> {
-        if self.closed.is_cancelled() {
+        let is_current = self
+            .follower
+            .as_ref()
+            .is_none_or(|follower| follower.is_current());
+        if self.closed.is_cancelled() || !is_current {
             return None;
         }
         let user = user.checked(self.api_version).ok()?;
-        let hit = self.hit(&user, min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))?;
+        let options = CallOptions {
+            min_validity,
+            ..CallOptions::default()
+        };
+        let hit = self.hit(&user, options.requirement())?;
         Some((user, hit))
     }
 
-    fn hit(&self, user: &User, min_validity: Duration) -> Option<Hit> {
-        let lookup = self.cache().look_up(user, min_validity, self.clock.now());
-        let (token, is_due) = match lookup {
-            Lookup::Fresh(token) => (token, false),
-            Lookup::Due(token) => (token, true),
-            Lookup::Stale(token) => {
-                self.stats.stale_served.add();
-                (token, false)
-            }
-            Lookup::Miss => return None,
-        };
-        self.stats.hits.add();
-        Some(Hit { token, is_due })
-    }
-
-    /// A token for `user` that is good for a while: from the cache, or asked for once, however many
-    /// callers want it. When Velt cannot be asked, whatever has not expired is better than nothing.
+    /// A token for `user` that meets the options: from the cache, or fetched once for all calls that
+    /// wait. If Velt fails, or does not respond within a second, any valid token is served.
     ///
-    /// Dropping the future harms nobody else who waits. Must be called inside a tokio runtime.
+    /// Dropping the future does not affect other calls. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// As [`Client::generate_token`].
+    /// See [`Code`]: an invalid user, a rejection by Velt, a failure on the way, the deadline, or the
+    /// client's end.
     pub async fn get_token(
         self: &Arc<Self>,
         user: User,
@@ -199,120 +168,190 @@ impl<S: Source> Client<S> {
 
     async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
         let user = Arc::new(user.checked(self.api_version)?);
+        let requirement = options.requirement();
         let deadline = options.deadline.unwrap_or(self.deadline);
-        let min_validity = options.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY);
-        let answer = timeout(deadline, self.wait(&user, min_validity, deadline)).await;
-        match answer.unwrap_or_else(|_| Err(timed_out(deadline))) {
-            Err(error) if error.is_outage() => {
-                let last_resort = self.cache().last_resort(&user, self.clock.now());
-                if last_resort.is_some() {
-                    self.stats.stale_served.add();
-                }
-                last_resort.ok_or(error)
-            }
+        let mut fetch = Box::pin(timeout(deadline, self.fetch(&user, requirement)));
+        let outcome = match timeout(STALE_AFTER, &mut fetch).await {
+            Ok(outcome) => outcome,
+            // The request goes on, for later calls.
+            Err(_) => match self.stale(&user, requirement) {
+                Some(token) => return Ok(token),
+                None => fetch.await,
+            },
+        };
+        match outcome.unwrap_or_else(|_| Err(timed_out(deadline))) {
+            Err(error) if error.is_outage() => self.stale(&user, requirement).ok_or(error),
             outcome => outcome,
         }
     }
 
-    async fn wait(
+    /// Waits for a request in flight, or starts one.
+    async fn fetch(
         self: &Arc<Self>,
         user: &Arc<User>,
-        min_validity: Duration,
-        deadline: Duration,
+        requirement: Requirement,
     ) -> Result<Token, Error> {
-        let mut is_second = false;
+        self.follow();
+        if let Some(follower) = &self.follower {
+            follower.until_current().await;
+        }
+        let mut has_followed = false;
         loop {
-            // Looked up where no flight can end meanwhile: what just ended left its answer there.
-            let joined = self.flights.join(user, || self.hit(user, min_validity));
-            let (flight, is_own) = match joined {
-                Joined::Spared(hit) => {
-                    if hit.is_due {
-                        self.refresh(user, &hit.token);
+            let request = match self.single_flight.join(user) {
+                Role::Leader(leader, request) => {
+                    // The previous leader may have stored a token since the cache miss.
+                    if let Some(hit) = self.hit(user, requirement) {
+                        leader.complete(Ok(hit.token.clone()));
+                        if hit.needs_refresh {
+                            self.refresh(user, &hit.token);
+                        }
+                        return Ok(hit.token);
                     }
-                    return Ok(hit.token);
-                }
-                Joined::Underway(flight) => {
-                    self.stats.joins.add();
-                    (flight, false)
-                }
-                Joined::Begun(flight, landing) => {
                     self.stats.misses.add();
-                    self.begin(landing, user, Wanted::GoodFor(min_validity), deadline);
-                    (flight, true)
+                    self.lead(leader, user, requirement);
+                    return request.wait().await;
                 }
+                Role::Follower(request) => request,
             };
-            let token = flight.landed().await?;
-            // Who asked may have wanted less; who asked then cannot have got any better.
-            if is_own || is_second || token.is_good_for(min_validity, self.clock.now()) {
+            self.stats.joins.add();
+            let token = request.wait().await?;
+            // The leader may have required less. The next request brings no better token than this.
+            if has_followed || requirement.is_met_by(&token, self.clock.now()) {
                 return Ok(token);
             }
-            is_second = true;
+            has_followed = true;
         }
     }
 
-    /// Renews a token in the background, unless somebody asks for it already. Must be called inside
-    /// a tokio runtime.
+    /// Fetches a new token in the background, unless a request is in flight. Must be called inside a
+    /// tokio runtime.
     pub fn refresh(self: &Arc<Self>, user: &Arc<User>, current: &Token) {
-        if let Joined::Begun(_, landing) = self.flights.join(user, || None::<Hit>) {
-            self.stats.refreshes.add();
-            let wanted = Wanted::NewerThan(current.expires_at());
-            self.begin(landing, user, wanted, self.deadline);
+        let Role::Leader(leader, _) = self.single_flight.join(user) else {
+            return;
+        };
+        let requirement = Requirement::newer_than(current);
+        let newer = self.local.stale(user, self.clock.now());
+        match newer.filter(|token| requirement.is_met_by(token, self.clock.now())) {
+            // The previous leader has refreshed it.
+            Some(token) => leader.complete(Ok(token)),
+            None => {
+                self.stats.refreshes.add();
+                self.lead(leader, user, requirement);
+            }
         }
     }
 
-    /// Forgets all tokens of `user_id`, here and on every server that shares the cache.
+    /// Fetches in a task of its own: the end of a call is not the end of the request.
+    fn lead(self: &Arc<Self>, leader: Leader, user: &Arc<User>, requirement: Requirement) {
+        let client = Arc::clone(self);
+        let user = Arc::clone(user);
+        tokio::spawn(async move {
+            let fetch = client.fetcher.fetch(&user, requirement);
+            leader.complete(client.until_closed(fetch).await);
+        });
+    }
+
+    fn hit(&self, user: &User, requirement: Requirement) -> Option<Hit> {
+        let (token, needs_refresh) = match self.local.look_up(user, requirement, self.clock.now()) {
+            Lookup::Fresh(token) => (token, false),
+            Lookup::NeedsRefresh(token) => (token, true),
+            Lookup::Stale(token) => {
+                self.stats.stale_served.add();
+                (token, false)
+            }
+            Lookup::Miss => return None,
+        };
+        self.stats.hits.add();
+        Some(Hit {
+            token,
+            needs_refresh,
+        })
+    }
+
+    fn stale(&self, user: &User, requirement: Requirement) -> Option<Token> {
+        let token = self.local.stale(user, self.clock.now());
+        let token = token.filter(|_| requirement.accepts_stale())?;
+        self.stats.stale_served.add();
+        Some(token)
+    }
+
+    /// Requests a token for `user` from Velt, whatever the caches hold, and keeps it there.
+    ///
+    /// Dropping the future cancels the request. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Code::InvalidUser`] for an empty id, [`Code::Closed`], and [`Code::Network`] when the shared
-    /// cache cannot be told; this process has forgotten them then.
+    /// As [`Client::get_token`].
+    pub async fn generate_token(
+        self: &Arc<Self>,
+        user: User,
+        options: CallOptions,
+    ) -> Result<Token, Error> {
+        // Boxed, since each future around it would hold it twice.
+        let call = Box::pin(async {
+            let user = Arc::new(user.checked(self.api_version)?);
+            self.follow();
+            let deadline = options.deadline.unwrap_or(self.deadline);
+            self.fetcher.generate(&user, deadline).await
+        });
+        let outcome = self.until_closed(call).await;
+        self.stats.call_ended(&outcome);
+        outcome
+    }
+
+    /// Invalidates all tokens of `user_id`, here and on every server that shares the cache.
+    ///
+    /// # Errors
+    /// [`Code::InvalidUser`] for an empty id, [`Code::Closed`], and [`Code::Network`] if the shared
+    /// cache is unavailable. The tokens of this process are invalidated even then.
     pub async fn invalidate(self: &Arc<Self>, user_id: &str) -> Result<(), Error> {
         not_blank("userId", Some(user_id))?;
         self.until_closed(async {
-            let user_ids = HashSet::from([user_id.to_owned()]);
-            self.invalidate_here(&user_ids);
-            let Some(shared) = self.shared() else {
+            self.invalidate_local(user_id);
+            let Some(shared) = &self.fetcher.shared else {
                 return Ok(());
             };
-            shared.invalidate(user_id).await.map_err(|_| {
-                Error::transient(
-                    Code::Network,
-                    "The shared cache could not be told of the invalidation, so other servers may \
-                     still serve tokens of this user; call invalidate again.",
-                )
-            })?;
-            // Meanwhile the old ones may have been fetched from there.
-            self.invalidate_here(&user_ids);
+            self.follow();
+            shared
+                .invalidate(user_id)
+                .await
+                .map_err(|Unavailable| invalidation_failed())?;
+            // A request may have found the old token there meanwhile.
+            self.invalidate_local(user_id);
             Ok(())
         })
         .await
     }
 
-    /// Forgets all tokens of these user ids in this process.
-    pub(super) fn invalidate_here(&self, user_ids: &HashSet<String>) {
-        self.flights.abandon(user_ids);
-        self.cache().invalidate(user_ids);
+    fn invalidate_local(&self, user_id: &str) {
+        self.single_flight.forget(user_id);
+        self.local.invalidate(user_id);
     }
 
-    /// What this client has done so far.
+    fn follow(&self) {
+        if let Some(follower) = &self.follower {
+            follower.start();
+        }
+    }
+
+    /// The counters of this client.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// How many tokens are cached in this process.
     pub fn entries(&self) -> usize {
-        self.cache().len()
+        self.local.len()
     }
 
-    /// Ends every call in flight and to come with [`Code::Closed`].
+    /// Ends every call, now and later, with [`Code::Closed`], and the connection to Redis.
     pub fn close(&self) {
         self.closed.cancel();
+        if let Some(shared) = &self.fetcher.shared {
+            shared.close();
+        }
     }
 
-    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) async fn until_closed<T>(
+    async fn until_closed<T>(
         &self,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -323,7 +362,7 @@ impl<S: Source> Client<S> {
     }
 }
 
-impl<S: Source> Drop for Client<S> {
+impl<E: TokenEndpoint, S: Store> Drop for Client<E, S> {
     fn drop(&mut self) {
         self.close();
     }
@@ -333,8 +372,16 @@ fn timed_out(deadline: Duration) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "No token came within {} ms (deadline); raise it if your network needs longer.",
+            "Could not obtain a token within {} ms (deadline). Raise it if your network needs longer.",
             deadline.as_millis(),
         ),
+    )
+}
+
+fn invalidation_failed() -> Error {
+    Error::transient(
+        Code::Network,
+        "Could not reach the shared cache to invalidate the user, so other servers may still serve the \
+         user's tokens. Call invalidate again.",
     )
 }

@@ -1,7 +1,6 @@
-//! The life of tokens, in paused time: 48 hours pass in milliseconds.
+//! The 48 hours of a token's life, in paused time.
 
 use std::collections::HashSet;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,67 +8,72 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
-use super::{CallOptions, Client, Source};
-use crate::core::cache::local::Cache;
+use super::{CallOptions, Client};
 use crate::core::clock::Clock;
+use crate::core::config::{ApiVersion, Config, Options};
 use crate::core::error::{Code, Error};
 use crate::core::token::Token;
 use crate::core::user::{Resource, ResourceType, User};
+use crate::core::velt::upstream::TokenEndpoint;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// What Velt is like at the moment.
+/// How Velt responds.
 #[derive(Clone, Copy, Debug)]
-enum Weather {
+enum Velt {
     Up,
     Down,
-    Refusing,
-    /// Takes so long, and no time at all from then on.
+    Rejecting,
+    /// The next response takes this time, later ones take none.
     SlowOnce(Duration),
-    /// Gives a token that has lived for 40 hours, as another server's may have, and new ones then.
+    /// The next token has lived for 40 hours, as one from another server may have.
     AgedOnce,
 }
 
-/// A Velt whose weather the test makes. Its tokens are `tok-1`, `tok-2`…
+/// A model of Velt. Its tokens are `tok-1`, `tok-2`…
 struct Script {
-    weather: Mutex<Weather>,
-    asked: AtomicU32,
+    velt: Mutex<Velt>,
+    requests: AtomicU32,
 }
 
-impl Source for Script {
-    async fn ask(&self, _: &User, deadline: Duration) -> Result<Token, Error> {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        let weather = {
-            let mut weather = self.weather.lock().unwrap();
-            let now = *weather;
-            if matches!(now, Weather::SlowOnce(_) | Weather::AgedOnce) {
-                *weather = Weather::Up;
+impl TokenEndpoint for Script {
+    async fn request_token(&self, _: &User) -> Result<Token, Error> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let velt = {
+            let mut velt = self.velt.lock().unwrap();
+            let now = *velt;
+            if matches!(now, Velt::SlowOnce(_) | Velt::AgedOnce) {
+                *velt = Velt::Up;
             }
             now
         };
-        match weather {
-            Weather::Down => return Err(Error::transient(Code::Unavailable, "down")),
-            Weather::Refusing => return Err(Error::permanent(Code::Unauthorized, "no")),
-            Weather::SlowOnce(time) => sleep(time.min(deadline)).await,
-            Weather::AgedOnce => {
+        match velt {
+            Velt::Down => return Err(Error::transient(Code::Unavailable, "down")),
+            Velt::Rejecting => return Err(Error::permanent(Code::Unauthorized, "no")),
+            Velt::SlowOnce(time) => sleep(time).await,
+            Velt::AgedOnce => {
                 sleep(Duration::from_secs(1)).await;
                 let now = Clock::paused().now();
                 let (made, ends) = (now - 40 * HOUR, now + 8 * HOUR);
                 return Ok(Token::restored(format!("tok-{number}"), made, ends));
             }
-            Weather::Up => tokio::task::yield_now().await,
+            Velt::Up => tokio::task::yield_now().await,
         }
         Ok(Token::new(format!("tok-{number}"), Clock::paused().now()))
     }
 }
 
 impl Client<Script> {
-    fn asked(&self) -> u32 {
-        self.source.asked.load(Ordering::Relaxed)
+    fn requests(&self) -> u32 {
+        self.fetcher
+            .upstream
+            .endpoint()
+            .requests
+            .load(Ordering::Relaxed)
     }
 
-    fn turn(&self, weather: Weather) {
-        *self.source.weather.lock().unwrap() = weather;
+    fn set(&self, velt: Velt) {
+        *self.fetcher.upstream.endpoint().velt.lock().unwrap() = velt;
     }
 
     async fn serve(self: &Arc<Self>, user: User) -> Result<String, Code> {
@@ -82,15 +86,15 @@ impl Client<Script> {
         options: CallOptions,
     ) -> Result<String, Code> {
         let outcome = match self.look_up(user.clone(), options.min_validity) {
-            Some((user, hit)) => {
-                if hit.is_due {
+            Some((user, hit)) if options.max_age.is_none() => {
+                if hit.needs_refresh {
                     self.refresh(&Arc::new(user), &hit.token);
                 }
                 Ok(hit.token)
             }
-            None => self.get_token(user, options).await,
+            _ => self.get_token(user, options).await,
         };
-        // What goes on in the background gets its turn.
+        // Tasks in the background run.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -100,13 +104,22 @@ impl Client<Script> {
     }
 }
 
+/// A client that makes one attempt per call.
 fn client() -> Arc<Client<Script>> {
-    let source = Script {
-        weather: Mutex::new(Weather::Up),
-        asked: AtomicU32::new(0),
+    let config = Config::new(Options {
+        api_key: "key".into(),
+        auth_token: "auth".into(),
+        api_version: ApiVersion::V2,
+        max_attempts: Some(1),
+        max_entries: Some(1000),
+        ..Options::default()
+    });
+    let script = Script {
+        velt: Mutex::new(Velt::Up),
+        requests: AtomicU32::new(0),
     };
-    let cache = Cache::new(NonZeroUsize::new(1000).unwrap());
-    Arc::new(Client::assembled(source, Clock::paused(), cache))
+    let clock = Clock::paused();
+    Arc::new(Client::assembled(script, None, &config.unwrap(), clock))
 }
 
 fn user(id: &str) -> User {
@@ -116,61 +129,61 @@ fn user(id: &str) -> User {
     }
 }
 
-/// `[hours since the start, the weather, what a call gives, questions asked by then]`
-type Story = &'static [(f64, Weather, Result<&'static str, Code>, u32)];
+/// `(hours since the start, how Velt responds, what a call returns, requests so far)`
+type Story = &'static [(f64, Velt, Result<&'static str, Code>, u32)];
 
 const QUIET_LIFE: Story = &[
-    (0.0, Weather::Up, Ok("tok-1"), 1),
-    (0.1, Weather::Up, Ok("tok-1"), 1),
-    (33.0, Weather::Up, Ok("tok-1"), 1),
-    // Between 70 and 80 per cent of its life it is renewed; whoever comes first waits for nothing.
-    (38.5, Weather::Up, Ok("tok-1"), 2),
-    (38.6, Weather::Up, Ok("tok-2"), 2),
-    (71.0, Weather::Up, Ok("tok-2"), 2),
-    // Nobody came while it could be renewed.
-    (86.0, Weather::Up, Ok("tok-3"), 3),
+    (0.0, Velt::Up, Ok("tok-1"), 1),
+    (0.1, Velt::Up, Ok("tok-1"), 1),
+    (33.0, Velt::Up, Ok("tok-1"), 1),
+    // After 70 to 80 % of its life it is refreshed; the call does not wait.
+    (38.5, Velt::Up, Ok("tok-1"), 2),
+    (38.6, Velt::Up, Ok("tok-2"), 2),
+    (71.0, Velt::Up, Ok("tok-2"), 2),
+    // No call came while it could be refreshed.
+    (86.0, Velt::Up, Ok("tok-3"), 3),
 ];
 
 const OUTAGE: Story = &[
-    (0.0, Weather::Up, Ok("tok-1"), 1),
-    (40.0, Weather::Down, Ok("tok-1"), 2),
-    // A renewal that failed a moment ago is not tried again yet.
-    (40.001, Weather::Down, Ok("tok-1"), 2),
-    (41.0, Weather::Down, Ok("tok-1"), 3),
-    // Less than `minValidity` is left, and better than nothing.
-    (47.5, Weather::Down, Ok("tok-1"), 4),
-    (47.5, Weather::Down, Ok("tok-1"), 4),
-    (47.999, Weather::Down, Ok("tok-1"), 5),
-    // Never past its end.
-    (48.0, Weather::Down, Err(Code::Unavailable), 6),
-    (48.1, Weather::Up, Ok("tok-7"), 7),
+    (0.0, Velt::Up, Ok("tok-1"), 1),
+    (40.0, Velt::Down, Ok("tok-1"), 2),
+    // A refresh failed a moment ago, so there is no new one yet.
+    (40.001, Velt::Down, Ok("tok-1"), 2),
+    (41.0, Velt::Down, Ok("tok-1"), 3),
+    // Less than `minValidity` is left: stale-if-error.
+    (47.5, Velt::Down, Ok("tok-1"), 4),
+    (47.5, Velt::Down, Ok("tok-1"), 4),
+    (47.999, Velt::Down, Ok("tok-1"), 5),
+    // It has expired.
+    (48.0, Velt::Down, Err(Code::Unavailable), 6),
+    (48.1, Velt::Up, Ok("tok-7"), 7),
 ];
 
 const RECOVERY: Story = &[
-    (0.0, Weather::Up, Ok("tok-1"), 1),
-    (47.5, Weather::Down, Ok("tok-1"), 2),
-    (47.6, Weather::Up, Ok("tok-3"), 3),
+    (0.0, Velt::Up, Ok("tok-1"), 1),
+    (47.5, Velt::Down, Ok("tok-1"), 2),
+    (47.6, Velt::Up, Ok("tok-3"), 3),
 ];
 
-const REFUSAL: Story = &[
-    (0.0, Weather::Up, Ok("tok-1"), 1),
-    // The renewal is refused behind this call's back…
-    (40.0, Weather::Refusing, Ok("tok-1"), 2),
-    // …and that is never masked by an old token.
-    (40.1, Weather::Refusing, Err(Code::Unauthorized), 3),
-    (40.2, Weather::Up, Ok("tok-4"), 4),
+const REJECTION: Story = &[
+    (0.0, Velt::Up, Ok("tok-1"), 1),
+    // The refresh in the background is rejected…
+    (40.0, Velt::Rejecting, Ok("tok-1"), 2),
+    // …so the old token is not served any more.
+    (40.1, Velt::Rejecting, Err(Code::Unauthorized), 3),
+    (40.2, Velt::Up, Ok("tok-4"), 4),
 ];
 
-const REFUSAL_WHILE_WAITING: Story = &[
-    (0.0, Weather::Up, Ok("tok-1"), 1),
-    (47.5, Weather::Refusing, Err(Code::Unauthorized), 2),
-    (47.6, Weather::Down, Err(Code::Unavailable), 3),
+const REJECTION_WHILE_WAITING: Story = &[
+    (0.0, Velt::Up, Ok("tok-1"), 1),
+    (47.5, Velt::Rejecting, Err(Code::Unauthorized), 2),
+    (47.6, Velt::Down, Err(Code::Unavailable), 3),
 ];
 
 const FAILURE_IS_NOT_CACHED: Story = &[
-    (0.0, Weather::Down, Err(Code::Unavailable), 1),
-    (0.0, Weather::Refusing, Err(Code::Unauthorized), 2),
-    (0.0, Weather::Up, Ok("tok-3"), 3),
+    (0.0, Velt::Down, Err(Code::Unavailable), 1),
+    (0.0, Velt::Rejecting, Err(Code::Unauthorized), 2),
+    (0.0, Velt::Up, Ok("tok-3"), 3),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -179,45 +192,45 @@ async fn the_life_of_a_token() {
         QUIET_LIFE,
         OUTAGE,
         RECOVERY,
-        REFUSAL,
-        REFUSAL_WHILE_WAITING,
+        REJECTION,
+        REJECTION_WHILE_WAITING,
         FAILURE_IS_NOT_CACHED,
     ];
     for story in stories {
-        // Each story many times: the moment of a renewal is random.
+        // Many times, since the time of a refresh is random.
         for _ in 0..50 {
             let client = client();
             let start = Instant::now();
-            for &(hours, weather, expected, asked) in story {
+            for &(hours, velt, expected, requests) in story {
                 advance(start + HOUR.mul_f64(hours) - Instant::now()).await;
-                client.turn(weather);
+                client.set(velt);
                 let given = client.serve(user("ada")).await;
                 assert_eq!(
                     given.as_deref().map_err(|code| *code),
                     expected,
                     "at {hours} hours"
                 );
-                assert_eq!(client.asked(), asked, "questions at {hours} hours");
+                assert_eq!(client.requests(), requests, "requests at {hours} hours");
             }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_wait_share_one_question_and_its_failure() {
+async fn all_calls_that_wait_share_one_request_and_its_failure() {
     let client = client();
-    for weather in [Weather::Down, Weather::Up] {
-        client.turn(weather);
-        let before = client.asked();
+    for velt in [Velt::Down, Velt::Up] {
+        client.set(velt);
+        let before = client.requests();
         let mut calls = JoinSet::new();
         for index in 0..1000 {
             let client = Arc::clone(&client);
             calls.spawn(async move { client.serve(user(&format!("user-{}", index % 4))).await });
         }
         let outcomes: HashSet<_> = calls.join_all().await.into_iter().collect();
-        assert_eq!(client.asked() - before, 4);
-        match weather {
-            Weather::Down => assert_eq!(outcomes, HashSet::from([Err(Code::Unavailable)])),
+        assert_eq!(client.requests() - before, 4);
+        match velt {
+            Velt::Down => assert_eq!(outcomes, HashSet::from([Err(Code::Unavailable)])),
             _ => assert_eq!(outcomes.len(), 4),
         }
     }
@@ -225,9 +238,9 @@ async fn all_who_wait_share_one_question_and_its_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_who_leaves_harms_nobody() {
+async fn a_call_that_ends_does_not_affect_the_others() {
     let client = client();
-    client.turn(Weather::SlowOnce(Duration::from_secs(2)));
+    client.set(Velt::SlowOnce(Duration::from_secs(2)));
     let first = tokio::spawn({
         let client = Arc::clone(&client);
         async move { client.serve(user("ada")).await }
@@ -244,13 +257,13 @@ async fn a_waiter_who_leaves_harms_nobody() {
     });
     assert_eq!(second, Err(Code::Timeout), "its own deadline");
     assert_eq!(third.as_deref(), Ok("tok-1"));
-    assert_eq!(client.asked(), 1);
+    assert_eq!(client.requests(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_answer_never_replaces_a_newer_one() {
+async fn an_older_token_never_replaces_a_newer_one() {
     let client = client();
-    client.turn(Weather::SlowOnce(Duration::from_secs(3)));
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
     let slow = tokio::spawn({
         let client = Arc::clone(&client);
         async move {
@@ -267,13 +280,13 @@ async fn an_older_answer_never_replaces_a_newer_one() {
     assert_eq!(
         slow.await.unwrap().unwrap().expose(),
         "tok-1",
-        "its own caller gets it"
+        "its own call gets it"
     );
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-2"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn generate_always_asks_and_refreshes_the_cache() {
+async fn generate_always_sends_a_request_and_fills_the_cache() {
     let client = client();
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
     let fresh = client
@@ -283,16 +296,16 @@ async fn generate_always_asks_and_refreshes_the_cache() {
     assert_eq!(fresh.expose(), "tok-2");
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-2"));
 
-    client.turn(Weather::Refusing);
+    client.set(Velt::Rejecting);
     client
         .generate_token(user("ada"), CallOptions::default())
         .await
         .unwrap_err();
-    assert_eq!(client.entries(), 0, "a refusal drops the entry");
+    assert_eq!(client.entries(), 0, "a rejection removes the entry");
 }
 
 #[tokio::test(start_paused = true)]
-async fn invalidation_voids_what_is_kept_and_what_is_on_its_way() {
+async fn invalidation_removes_tokens_and_ignores_requests_in_flight() {
     let client = client();
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
     let admin = User {
@@ -304,7 +317,7 @@ async fn invalidation_voids_what_is_kept_and_what_is_on_its_way() {
     client.invalidate("ada").await.unwrap();
     assert_eq!(client.entries(), 1);
 
-    client.turn(Weather::SlowOnce(Duration::from_secs(3)));
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
     let on_its_way = tokio::spawn({
         let client = Arc::clone(&client);
         async move { client.serve(user("ada")).await }
@@ -314,24 +327,24 @@ async fn invalidation_voids_what_is_kept_and_what_is_on_its_way() {
     assert_eq!(
         client.serve(user("ada")).await.as_deref(),
         Ok("tok-5"),
-        "a new question"
+        "a new request"
     );
     assert_eq!(
         on_its_way.await.unwrap().as_deref(),
         Ok("tok-4"),
-        "it was asked before"
+        "it began before"
     );
     assert_eq!(
         client.serve(user("ada")).await.as_deref(),
         Ok("tok-5"),
-        "and is not kept"
+        "it is not kept"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_on_its_way_at_an_invalidation_is_not_kept() {
+async fn a_token_requested_before_an_invalidation_is_not_kept() {
     let client = client();
-    client.turn(Weather::SlowOnce(Duration::from_secs(3)));
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
     let on_its_way = tokio::spawn({
         let client = Arc::clone(&client);
         async move { client.serve(user("ada")).await }
@@ -343,9 +356,9 @@ async fn what_was_on_its_way_at_an_invalidation_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_more_than_the_one_who_asked_asks_again() {
+async fn a_follower_that_requires_more_sends_a_request_of_its_own() {
     let client = client();
-    client.turn(Weather::AgedOnce);
+    client.set(Velt::AgedOnce);
     let wants_more = CallOptions {
         min_validity: Some(20 * HOUR),
         ..CallOptions::default()
@@ -359,15 +372,19 @@ async fn who_wants_more_than_the_one_who_asked_asks_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_misses_fail_at_once_and_tokens_are_still_served() {
+async fn in_an_outage_misses_fail_at_once_and_valid_tokens_are_served() {
     let client = client();
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
-    client.turn(Weather::Down);
+    client.set(Velt::Down);
     for index in 0..100 {
         let outcome = client.serve(user(&format!("user-{index}"))).await;
         assert_eq!(outcome, Err(Code::Unavailable));
     }
-    assert_eq!(client.asked(), 1 + 5, "five failures open the circuit");
+    assert_eq!(
+        client.requests(),
+        1 + 5,
+        "five failures open the circuit breaker"
+    );
     let error = client
         .get_token(user("eve"), CallOptions::default())
         .await
@@ -376,17 +393,17 @@ async fn in_an_outage_misses_fail_at_once_and_tokens_are_still_served() {
     advance(47 * HOUR + HOUR / 2).await;
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
 
-    client.turn(Weather::Up);
+    client.set(Velt::Up);
     advance(Duration::from_secs(60)).await;
     assert!(
         client.serve(user("eve")).await.is_ok(),
-        "a probe finds that it is over"
+        "a probe closes the circuit breaker"
     );
     assert!(client.serve(user("bob")).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn min_validity_is_honoured_and_short_lives_are_not_asked_for_in_vain() {
+async fn min_validity_counts_up_to_half_of_the_lifetime() {
     let client = client();
     let wants = |hours| CallOptions {
         min_validity: Some(hours * HOUR),
@@ -395,11 +412,16 @@ async fn min_validity_is_honoured_and_short_lives_are_not_asked_for_in_vain() {
     assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
     advance(2 * HOUR).await;
     assert_eq!(
-        client.serve_with(user("ada"), wants(45)).await.as_deref(),
+        client.serve_with(user("ada"), wants(1000)).await.as_deref(),
+        Ok("tok-1")
+    );
+    advance(23 * HOUR).await;
+    assert_eq!(
+        client.serve_with(user("ada"), wants(22)).await.as_deref(),
         Ok("tok-1")
     );
     assert_eq!(
-        client.serve_with(user("ada"), wants(47)).await.as_deref(),
+        client.serve_with(user("ada"), wants(24)).await.as_deref(),
         Ok("tok-2")
     );
     assert_eq!(
@@ -409,7 +431,7 @@ async fn min_validity_is_honoured_and_short_lives_are_not_asked_for_in_vain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_claim_makes_another_token_and_their_order_does_not() {
+async fn every_field_makes_another_token_and_the_order_of_resources_does_not() {
     let client = client();
     let resource = |kind, id: &str| Resource {
         r#type: kind,
@@ -471,17 +493,95 @@ async fn the_bound_drops_the_least_recently_used() {
         client.serve(user("user-0")).await.unwrap();
     }
     assert_eq!(client.entries(), 1000);
-    assert_eq!(client.asked(), 1500, "user-0 was always there");
+    assert_eq!(client.requests(), 1500, "user-0 was always cached");
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_ends_all_who_wait() {
+async fn close_ends_all_calls_that_wait() {
     let client = client();
-    client.turn(Weather::SlowOnce(Duration::from_secs(3)));
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
     let (outcome, ()) = tokio::join!(client.serve(user("ada")), async {
         sleep(Duration::from_secs(1)).await;
         client.close();
     });
     assert_eq!(outcome, Err(Code::Closed));
     assert_eq!(client.serve(user("ada")).await, Err(Code::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_valid_token_is_served_after_a_second_while_velt_is_silent() {
+    let client = client();
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
+    advance(47 * HOUR + HOUR / 2).await;
+    client.set(Velt::SlowOnce(Duration::from_secs(4)));
+    let began = Instant::now();
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
+    assert!(began.elapsed() <= Duration::from_secs(1), "{began:?}");
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-2"));
+    assert_eq!(client.requests(), 2, "the request goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalidation_does_not_affect_requests_for_other_users() {
+    let client = client();
+    let calls = async {
+        for _ in 0..10 {
+            client.set(Velt::SlowOnce(Duration::from_millis(300)));
+            client.serve(user("ada")).await.unwrap();
+        }
+    };
+    let invalidations = async {
+        loop {
+            client.invalidate("bob").await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! { () = calls => {}, () = invalidations => unreachable!() }
+    assert_eq!(client.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_age_brings_a_new_token_once_for_all_calls() {
+    let client = client();
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-1"));
+    advance(HOUR).await;
+    let fresh = CallOptions {
+        max_age: Some(Duration::from_secs(10)),
+        ..CallOptions::default()
+    };
+    for _ in 0..500 {
+        let token = client.serve_with(user("ada"), fresh).await;
+        assert_eq!(token.as_deref(), Ok("tok-2"));
+    }
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-2"));
+    assert_eq!(client.requests(), 2);
+    advance(HOUR).await;
+    client.set(Velt::Down);
+    let outcome = client.serve_with(user("ada"), fresh).await;
+    assert_eq!(
+        outcome,
+        Err(Code::Unavailable),
+        "an old token is not served"
+    );
+    assert_eq!(client.serve(user("ada")).await.as_deref(), Ok("tok-2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_token_does_not_survive_a_newer_rejection() {
+    let client = client();
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
+    let slow = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move {
+            client
+                .generate_token(user("ada"), CallOptions::default())
+                .await
+        }
+    });
+    sleep(Duration::from_secs(1)).await;
+    client.set(Velt::Rejecting);
+    assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
+    slow.await.unwrap().unwrap();
+    assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
 }

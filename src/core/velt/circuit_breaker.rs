@@ -1,87 +1,118 @@
-//! A circuit breaker: while Velt keeps failing, callers are told so at once instead of each waiting
-//! out its deadline, and one probe at a time finds out when it is over.
+//! A circuit breaker: while Velt fails, calls fail at once instead of each waiting for its deadline.
+//!
+//! Closed: requests are sent. Five calls that fail in a row open it. Open: calls fail at once. After a
+//! cooldown it is half-open: one call at a time is a probe, and its success closes the breaker.
+//!
+//! A `Retry-After` holds for all calls: it is obeyed from the attempt that received it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::core::error::{Code, Error, MAX_TOLD};
+use crate::core::error::{Code, Error, MAX_RETRY_AFTER};
 
-/// So many failed calls in a row open the circuit.
+/// The breaker opens when this many calls in a row have failed.
 const THRESHOLD: u32 = 5;
-/// How long it stays open the first time; twice as long after each probe that fails…
+/// The first cooldown. Each probe that fails doubles it…
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
-/// …and never longer than this.
+/// …up to this time.
 const MAX_COOLDOWN: Duration = Duration::from_secs(30);
 
-/// The right to send one call; what comes of it goes to [`Circuit::record`].
-#[derive(Clone, Copy, Debug)]
-pub struct Pass {
-    is_probe: bool,
-}
-
-impl Pass {
-    /// For a call that is sent whatever the circuit says.
-    pub const UNASKED: Self = Self { is_probe: false };
-}
-
-/// Closed (all calls pass) until enough calls failed.
+/// Closed by default.
 #[derive(Debug, Default)]
-pub struct Circuit(Mutex<State>);
+pub struct CircuitBreaker(Mutex<State>);
+
+/// Permission to send the requests of one call. Dropped without an outcome, it counts as neither
+/// success nor failure.
+#[derive(Debug)]
+pub struct Permit<'a> {
+    breaker: &'a CircuitBreaker,
+    /// The opening that this call probes; 0 if it is no probe.
+    probed: u64,
+}
 
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
+    /// How often the breaker has opened.
+    openings: u64,
     open: Option<Open>,
+    rate_limit: Option<RateLimit>,
 }
 
 #[derive(Debug)]
 struct Open {
     until: Instant,
     cooldown: Duration,
-    code: Code,
-    /// One call finds out, and has its answer by then.
-    probe_ends: Option<Instant>,
+    error: Error,
+    has_probe: bool,
 }
 
-impl Circuit {
-    /// Lets a call pass that takes up to `deadline`, or tells it to come back later. After each
-    /// cooldown one passes, as a probe, and no other before it has an answer.
+#[derive(Debug)]
+struct RateLimit {
+    until: Instant,
+    error: Error,
+}
+
+impl CircuitBreaker {
+    /// Lets a call send its requests.
     ///
     /// # Errors
-    /// The code of the last failure, with the time to wait, after no attempt at all.
-    pub fn admit(&self, deadline: Duration) -> Result<Pass, Error> {
-        let now = Instant::now();
+    /// The last error, with the time to wait as `retry_after`, if the breaker is open or a rate limit
+    /// holds.
+    pub fn admit(&self) -> Result<Permit<'_>, Error> {
         let mut state = self.lock();
+        if let Some((wait, error)) = state.rate_limit() {
+            return Err(rejected(error, wait));
+        }
+        let openings = state.openings;
         let Some(open) = &mut state.open else {
-            return Ok(Pass { is_probe: false });
+            return Ok(self.permit(0));
         };
-        let wait = match open.probe_ends {
-            Some(ends) if now < ends => open.cooldown,
-            _ => open.until.saturating_duration_since(now),
+        let wait = if open.has_probe {
+            open.cooldown
+        } else {
+            open.until.saturating_duration_since(Instant::now())
         };
         if !wait.is_zero() {
-            return Err(Error {
-                retry_after: Some(wait),
-                ..Error::transient(
-                    open.code,
-                    "Velt failed the last calls, so it is left alone for `retryAfter`; no request \
-                     was sent.",
-                )
-            });
+            return Err(rejected(&open.error, wait));
         }
-        open.probe_ends = Some(now + deadline);
-        Ok(Pass { is_probe: true })
+        open.has_probe = true;
+        Ok(self.permit(openings))
     }
 
-    /// Learns from a call that passed.
-    pub fn record<T>(&self, pass: Pass, outcome: &Result<T, Error>) {
+    /// An attempt failed. If Velt named a time to wait, all calls wait for it, from now on.
+    pub fn attempt_failed(&self, error: &Error) {
+        let Some(wait) = error.retry_after else {
+            return;
+        };
+        if error.code != Code::RateLimited || wait.is_zero() {
+            return;
+        }
+        let until = Instant::now() + wait.min(MAX_RETRY_AFTER);
         let mut state = self.lock();
-        match outcome {
-            Err(error) if error.is_outage() => state.fail(pass, error),
-            // A refusal too is a sign of life.
-            _ => *state = State::default(),
+        if state
+            .rate_limit
+            .as_ref()
+            .is_none_or(|rate_limit| rate_limit.until < until)
+        {
+            let error = error.clone();
+            state.rate_limit = Some(RateLimit { until, error });
+        }
+    }
+
+    /// How long the rate limit of any call holds.
+    pub fn rate_limited_for(&self) -> Duration {
+        self.lock()
+            .rate_limit()
+            .map_or(Duration::ZERO, |(wait, _)| wait)
+    }
+
+    fn permit(&self, probed: u64) -> Permit<'_> {
+        Permit {
+            breaker: self,
+            probed,
         }
     }
 
@@ -90,29 +121,85 @@ impl Circuit {
     }
 }
 
+impl Permit<'_> {
+    /// Records how the call ended.
+    pub fn record<T>(self, outcome: &Result<T, Error>) {
+        let mut state = self.breaker.lock();
+        match outcome {
+            Err(error) if error.is_outage() => state.fail(self.probed, error),
+            // A rejection by Velt shows that Velt works.
+            _ => {
+                state.failures = 0;
+                state.open = None;
+            }
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut state = self.breaker.lock();
+        if let Some(open) = state.probed(self.probed) {
+            open.has_probe = false;
+        }
+    }
+}
+
 impl State {
-    fn fail(&mut self, pass: Pass, error: &Error) {
+    /// The opening that a permit probes, if the breaker has not closed since.
+    fn probed(&mut self, probed: u64) -> Option<&mut Open> {
+        let is_current = probed == self.openings;
+        self.open.as_mut().filter(|_| is_current)
+    }
+
+    fn rate_limit(&self) -> Option<(Duration, &Error)> {
+        let RateLimit { until, error } = self.rate_limit.as_ref()?;
+        let wait = until.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some((wait, error))
+    }
+
+    fn fail(&mut self, probed: u64, error: &Error) {
+        if let Some(open) = self.probed(probed) {
+            open.cooldown = MAX_COOLDOWN.min(open.cooldown * 2);
+            open.until = Instant::now() + jittered(open.cooldown);
+            open.error = error.clone();
+            return;
+        }
+        // A permanent failure, such as an untrusted certificate, is no reason to try again later. A
+        // call that began before the breaker opened shows nothing new.
+        if !error.retryable || self.open.is_some() {
+            return;
+        }
         self.failures += 1;
-        let told = error
-            .retry_after
-            .filter(|_| error.code == Code::RateLimited)
-            .map(|wait| wait.min(MAX_TOLD));
-        let cooldown = match &self.open {
-            Some(open) if pass.is_probe => MAX_COOLDOWN.min(open.cooldown * 2),
-            // It was under way when the circuit opened, and tells nothing new.
-            Some(_) => return,
-            None if self.failures < THRESHOLD && told.is_none() => return,
-            None => FIRST_COOLDOWN,
-        };
-        let wait = told
-            .unwrap_or_default()
-            .max(cooldown.mul_f64(0.75 + 0.5 * fastrand::f64()));
-        self.open = Some(Open {
-            until: Instant::now() + wait,
-            cooldown,
-            code: error.code,
-            probe_ends: None,
-        });
+        if self.failures >= THRESHOLD {
+            self.openings += 1;
+            self.open = Some(Open {
+                until: Instant::now() + jittered(FIRST_COOLDOWN),
+                cooldown: FIRST_COOLDOWN,
+                error: error.clone(),
+                has_probe: false,
+            });
+        }
+    }
+}
+
+/// A random time from 75 % to 125 % of `cooldown`.
+fn jittered(cooldown: Duration) -> Duration {
+    cooldown.mul_f64(0.75 + 0.5 * fastrand::f64())
+}
+
+fn rejected(last: &Error, wait: Duration) -> Error {
+    let cause = last.cause.as_ref().unwrap_or(&last.message);
+    Error {
+        retry_after: Some(wait),
+        retryable: true,
+        attempts: 0,
+        message:
+            "Could not obtain a token: the last requests to Velt failed, so no request was sent; \
+                  try again after `retryAfter`."
+                .into(),
+        cause: Some(cause.clone()),
+        ..last.clone()
     }
 }
 
@@ -124,116 +211,128 @@ mod tests {
         Err(Error::transient(Code::Unavailable, "down"))
     }
 
-    const DEADLINE: Duration = Duration::from_secs(15);
+    fn rate_limit(seconds: u64) -> Error {
+        Error {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..Error::transient(Code::RateLimited, "slow down")
+        }
+    }
 
     async fn pass(time: Duration) {
         tokio::time::advance(time).await;
     }
 
+    fn open(breaker: &CircuitBreaker) -> Duration {
+        // All of them began before the breaker opened.
+        let permits: Vec<_> = (0..THRESHOLD).map(|_| breaker.admit().unwrap()).collect();
+        for permit in permits {
+            permit.record(&failure());
+        }
+        breaker.admit().unwrap_err().retry_after.unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn failures_in_a_row_open_it_and_a_success_closes_it() {
-        let circuit = Circuit::default();
+        let breaker = CircuitBreaker::default();
         for _ in 1..THRESHOLD {
-            circuit.record(Pass::UNASKED, &failure());
+            breaker.admit().unwrap().record(&failure());
         }
-        circuit.record(Pass::UNASKED, &Ok(()));
-        for _ in 1..THRESHOLD {
-            circuit.record(Pass::UNASKED, &failure());
-            circuit.admit(DEADLINE).unwrap();
-        }
-        circuit.record(Pass::UNASKED, &failure());
-        let refused = circuit.admit(DEADLINE).unwrap_err();
-        assert_eq!((refused.code, refused.retryable), (Code::Unavailable, true));
-        assert_eq!(refused.attempts, 0);
-        assert!(refused.retry_after.unwrap() <= FIRST_COOLDOWN.mul_f64(1.25));
+        breaker.admit().unwrap().record(&Ok(()));
+        let late = breaker.admit().unwrap();
+        let wait = open(&breaker);
+        assert!(wait <= FIRST_COOLDOWN.mul_f64(1.25), "{wait:?}");
+        let error = breaker.admit().unwrap_err();
+        assert_eq!((error.code, error.retryable), (Code::Unavailable, true));
+        assert_eq!((error.attempts, error.cause.as_deref()), (0, Some("down")));
 
-        pass(FIRST_COOLDOWN.mul_f64(1.25)).await;
-        circuit.admit(DEADLINE).expect("a probe");
-        circuit.admit(DEADLINE).expect_err("one probe at a time");
-        circuit.record(Pass::UNASKED, &Ok(()));
-        circuit.admit(DEADLINE).unwrap();
-        circuit.admit(DEADLINE).unwrap();
+        late.record(&failure());
+        assert!(breaker.admit().unwrap_err().retry_after.unwrap() <= wait);
+        pass(wait).await;
+        let probe = breaker.admit().expect("a probe");
+        breaker.admit().expect_err("one probe at a time");
+        probe.record(&Ok(()));
+        let _both = (breaker.admit().unwrap(), breaker.admit().unwrap());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_fails_doubles_the_cooldown_up_to_its_bound() {
-        let circuit = Circuit::default();
-        for _ in 0..THRESHOLD {
-            circuit.record(Pass::UNASKED, &failure());
-        }
-        let mut waits = Vec::new();
+        let breaker = CircuitBreaker::default();
+        let mut waits = vec![open(&breaker)];
         for _ in 0..8 {
-            let wait = circuit.admit(DEADLINE).unwrap_err().retry_after.unwrap();
-            waits.push(wait);
-            pass(wait).await;
-            let probe = circuit.admit(DEADLINE).expect("a probe");
-            circuit.record(probe, &failure());
+            pass(*waits.last().unwrap()).await;
+            breaker.admit().expect("a probe").record(&failure());
+            waits.push(breaker.admit().unwrap_err().retry_after.unwrap());
         }
         assert!(waits[2] > waits[0], "{waits:?}");
-        assert!(
-            waits.iter().all(|wait| *wait <= MAX_COOLDOWN.mul_f64(1.25)),
-            "{waits:?}"
-        );
-        assert!(
-            *waits.last().unwrap() >= MAX_COOLDOWN.mul_f64(0.75),
-            "{waits:?}"
-        );
+        let last = *waits.last().unwrap();
+        assert!(last <= MAX_COOLDOWN.mul_f64(1.25), "{waits:?}");
+        assert!(last >= MAX_COOLDOWN.mul_f64(0.75), "{waits:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_that_were_under_way_when_it_opened_do_not_keep_it_open() {
-        let circuit = Circuit::default();
+    async fn a_probe_of_an_earlier_outage_does_not_count_in_the_next_one() {
+        let breaker = CircuitBreaker::default();
+        let other = breaker.admit().unwrap();
+        pass(open(&breaker)).await;
+        let late_probe = breaker.admit().expect("a probe");
+        other.record(&Ok(()));
+        let wait = open(&breaker);
+        late_probe.record(&failure());
+        assert_eq!(breaker.admit().unwrap_err().retry_after, Some(wait));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_cancelled_makes_room_for_the_next() {
+        let breaker = CircuitBreaker::default();
+        pass(open(&breaker)).await;
+        drop(breaker.admit().expect("a probe"));
+        drop(breaker.admit().expect("another probe"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn permanent_failures_do_not_open_it_and_rejections_show_that_velt_works() {
+        let breaker = CircuitBreaker::default();
+        let permanent: Result<(), _> = Err(Error::permanent(Code::Network, "untrusted"));
         for _ in 0..100 {
-            circuit.record(Pass::UNASKED, &failure());
+            breaker.admit().unwrap().record(&permanent);
         }
-        let wait = circuit.admit(DEADLINE).unwrap_err().retry_after.unwrap();
-        assert!(wait <= FIRST_COOLDOWN.mul_f64(1.25), "{wait:?}");
-        let refusal: Result<(), _> = Err(Error::permanent(Code::Rejected, "no"));
-        circuit.record(Pass::UNASKED, &refusal);
-        circuit.admit(DEADLINE).expect("a refusal is an answer");
+        let other = breaker.admit().unwrap();
+        open(&breaker);
+        other.record(&Err::<(), _>(Error::permanent(Code::Rejected, "no")));
+        breaker.admit().expect("closed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rate_limit_that_names_its_time_is_believed_at_once() {
-        let circuit = Circuit::default();
+    async fn a_rate_limit_holds_for_all_calls_from_the_first_attempt_on() {
+        let breaker = CircuitBreaker::default();
+        let permit = breaker.admit().unwrap();
+        breaker.attempt_failed(&rate_limit(40));
+        breaker.attempt_failed(&rate_limit(5));
+        breaker.attempt_failed(&rate_limit(0));
+        permit.record(&Ok(()));
+        let error = breaker.admit().unwrap_err();
         let wait = Duration::from_secs(40);
-        let limited: Result<(), _> = Err(Error {
-            retry_after: Some(wait),
-            ..Error::transient(Code::RateLimited, "slow down")
-        });
-        circuit.record(Pass::UNASKED, &limited);
-        let refused = circuit.admit(DEADLINE).unwrap_err();
         assert_eq!(
-            (refused.code, refused.retry_after),
+            (error.code, error.retry_after),
             (Code::RateLimited, Some(wait))
         );
+        assert_eq!(breaker.rate_limited_for(), wait);
         pass(wait).await;
-        circuit.admit(DEADLINE).unwrap();
+        breaker.admit().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_wait_is_longer_than_a_minute() {
-        let circuit = Circuit::default();
-        let limited: Result<(), _> = Err(Error {
-            retry_after: Some(Duration::from_secs(24 * 60 * 60)),
-            ..Error::transient(Code::RateLimited, "slow down")
-        });
-        circuit.record(Pass::UNASKED, &limited);
-        pass(MAX_TOLD).await;
-        circuit.admit(DEADLINE).expect("a probe");
+    async fn no_rate_limit_holds_longer_than_a_minute() {
+        let breaker = CircuitBreaker::default();
+        breaker.attempt_failed(&rate_limit(24 * 60 * 60));
+        pass(MAX_RETRY_AFTER).await;
+        breaker.admit().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_that_hangs_is_the_only_one() {
-        let circuit = Circuit::default();
-        for _ in 0..THRESHOLD {
-            circuit.record(Pass::UNASKED, &failure());
-        }
-        pass(FIRST_COOLDOWN.mul_f64(1.25)).await;
-        circuit.admit(DEADLINE).expect("a probe");
-        pass(DEADLINE / 2).await;
-        circuit.admit(DEADLINE).expect_err("it is still under way");
-        pass(DEADLINE / 2).await;
-        circuit.admit(DEADLINE).expect("it never came back");
+    async fn a_retry_after_of_zero_opens_nothing() {
+        let breaker = CircuitBreaker::default();
+        breaker.attempt_failed(&rate_limit(0));
+        breaker.admit().unwrap();
     }
 }

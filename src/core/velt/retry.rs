@@ -1,75 +1,94 @@
-//! The only place that decides what is tried again, and when.
+//! Retries: which failures are retried, and when.
 //!
-//! Every request for a token can be repeated safely: asking twice makes two tokens, and hurts
-//! nobody. The vocabulary is that of the AWS SDKs: full jitter, and a budget of retries.
+//! A request for a token can be repeated safely: two requests make two tokens. The terms are those of
+//! the AWS SDKs: a backoff with jitter, and a retry budget.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::circuit_breaker::CircuitBreaker;
 use crate::core::error::{Code, Error};
 
-/// The first retry waits up to this long, the next up to twice as long, and so on.
-const BASE_BACKOFF: Duration = Duration::from_millis(200);
-/// No backoff of ours is longer.
+/// The first backoff is at most this long, the second at most twice as long, and so on. The first two
+/// take 450 ms at least, so that three attempts outlast a load balancer that is restarted.
+const BASE_BACKOFF: Duration = Duration::from_millis(300);
+/// No backoff is longer.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// A full budget. As in the AWS SDKs, that is 100 retries in a row before an outage is left alone.
-const BUDGET: u32 = 500;
-/// What a retry takes from the budget.
-const RETRY_COST: u32 = 5;
-/// What a success puts back.
-const SUCCESS_REFUND: u32 = 1;
+/// A full retry budget: 100 retries, as in the AWS SDKs.
+const MAX_BUDGET: f64 = 500.0;
+/// A retry takes this much from the budget.
+const RETRY_COST: f64 = 5.0;
+/// A success puts this much back.
+const SUCCESS_REFUND: f64 = 1.0;
+/// Each second puts this much back: one retry per second. Otherwise a client with few calls would
+/// have no retries for a long time after an outage.
+const REFUND_PER_SECOND: f64 = 5.0;
 
-/// What a client may spend on retries, shared by all its calls, so that an outage of Velt is not
-/// multiplied by the number of attempts.
+/// What a client may spend on retries. All its calls share it, so that they do not multiply the load
+/// on Velt during an outage.
 #[derive(Debug)]
-pub struct Budget(AtomicU32);
+pub struct Budget(Mutex<Balance>);
+
+#[derive(Debug)]
+struct Balance {
+    amount: f64,
+    at: Instant,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(AtomicU32::new(BUDGET))
+        Self(Mutex::new(Balance {
+            amount: MAX_BUDGET,
+            at: Instant::now(),
+        }))
     }
 }
 
 impl Budget {
-    fn take(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(RETRY_COST)
-            })
-            .is_ok()
+    fn spend(&self) -> bool {
+        let can_spend = self.update(0.0) >= RETRY_COST;
+        if can_spend {
+            self.update(-RETRY_COST);
+        }
+        can_spend
     }
 
     fn refund(&self) {
-        // The update always succeeds: its closure has an answer for every value.
-        let _ = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                Some((left + SUCCESS_REFUND).min(BUDGET))
-            });
+        self.update(SUCCESS_REFUND);
+    }
+
+    fn update(&self, change: f64) -> f64 {
+        let mut balance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(balance.at).as_secs_f64();
+        balance.at = now;
+        balance.amount = (balance.amount + passed * REFUND_PER_SECOND + change).min(MAX_BUDGET);
+        balance.amount
     }
 }
 
-/// The bounds of one call.
+/// The limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long one attempt may take.
+    /// For one attempt.
     pub timeout: Duration,
-    /// How long all attempts and the waits between them may take.
+    /// For all attempts and the waits between them.
     pub deadline: Duration,
     /// How many attempts there may be.
     pub max_attempts: u32,
 }
 
-/// Calls `attempt` until it succeeds, fails for good, or a limit is reached.
+/// Calls `attempt` until it succeeds, fails permanently, or a limit is reached.
 ///
 /// # Errors
 /// The last attempt's error, with the number of attempts made, or [`Code::Timeout`].
 pub async fn run<T, F>(
     limits: Limits,
     budget: &Budget,
+    breaker: &CircuitBreaker,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Error>
 where
@@ -88,34 +107,43 @@ where
             Ok(Err(error)) => error,
             Err(_) => timed_out(limits),
         };
+        breaker.attempt_failed(&error);
         let error = Error { attempts, ..error };
         if !error.retryable || attempts >= limits.max_attempts {
             return Err(error);
         }
         let wait = backoff(attempts) + error.retry_after.unwrap_or_default();
-        let no_time_left = Instant::now() + wait >= deadline;
-        if no_time_left || !budget.take() {
+        if Instant::now() + wait >= deadline || !budget.spend() {
             return Err(error);
         }
         sleep(wait).await;
+        // Other calls may have received a `Retry-After` meanwhile.
+        while !breaker.rate_limited_for().is_zero() {
+            let wait = breaker.rate_limited_for() + backoff(attempts);
+            if Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            sleep(wait).await;
+        }
     }
 }
 
-/// A random time of up to 200 ms, 400 ms, 800 ms… («full jitter»): servers that failed together do
-/// not come back together. It is added to a `Retry-After`, which all of them were told alike.
+/// A random time from a half to the whole of 300 ms, 600 ms, 1.2 s… («equal jitter»): servers that
+/// failed at the same time do not retry at the same time, and two backoffs in a row are never short.
+/// It is added to a `Retry-After`, since all servers receive the same.
 fn backoff(attempts: u32) -> Duration {
     let ceiling = BASE_BACKOFF
         .saturating_mul(2_u32.saturating_pow(attempts - 1))
         .min(MAX_BACKOFF);
-    ceiling.mul_f64(fastrand::f64())
+    ceiling.mul_f64(0.5 + 0.5 * fastrand::f64())
 }
 
 fn timed_out(limits: Limits) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Velt did not answer within {} ms (timeout), or within what was left of the deadline; \
-             raise them if your network needs longer.",
+            "Could not obtain a token: Velt did not respond within {} ms (timeout), or within the rest \
+             of the deadline. Raise them if your network needs longer.",
             limits.timeout.as_millis(),
         ),
     )
@@ -123,7 +151,7 @@ fn timed_out(limits: Limits) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::collections::VecDeque;
 
     use super::*;
@@ -137,7 +165,7 @@ mod tests {
     /// What one attempt does: answer after a time.
     type Step = (Duration, Result<&'static str, Error>);
 
-    /// Plays `steps` in paused time; tells the outcome and when each attempt began.
+    /// Plays `steps` in paused time. Returns the outcome, and when each attempt began.
     async fn play(
         limits: Limits,
         budget: &Budget,
@@ -146,7 +174,7 @@ mod tests {
         let began = Instant::now();
         let steps = RefCell::new(steps.into_iter().collect::<VecDeque<_>>());
         let starts = RefCell::new(Vec::new());
-        let outcome = run(limits, budget, async || {
+        let outcome = run(limits, budget, &CircuitBreaker::default(), async || {
             starts.borrow_mut().push(began.elapsed());
             let (after, answer) = steps
                 .borrow_mut()
@@ -158,7 +186,7 @@ mod tests {
         .await;
         assert!(
             began.elapsed() <= limits.deadline,
-            "the deadline bounds everything"
+            "the deadline bounds all attempts"
         );
         (outcome, starts.into_inner())
     }
@@ -176,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_transient_failure_is_tried_again_within_the_backoff() {
+    async fn a_transient_failure_is_retried_after_the_backoff() {
         let steps = [
             at_once(Err(unavailable())),
             at_once(Err(unavailable())),
@@ -185,11 +213,10 @@ mod tests {
         let (outcome, starts) = play(LIMITS, &Budget::default(), steps).await;
         assert_eq!(outcome.unwrap(), "tok");
         assert_eq!(starts.len(), 3);
-        assert!(starts[1] <= Duration::from_millis(201), "{starts:?}");
-        assert!(
-            starts[2].saturating_sub(starts[1]) <= Duration::from_millis(401),
-            "{starts:?}"
-        );
+        assert!(starts[1] <= Duration::from_millis(301), "{starts:?}");
+        let second = starts[2].saturating_sub(starts[1]);
+        assert!(second <= Duration::from_millis(601), "{starts:?}");
+        assert!(starts[2] >= Duration::from_millis(450), "{starts:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -248,34 +275,88 @@ mod tests {
         assert_eq!(
             began.elapsed(),
             Duration::ZERO,
-            "nobody waits for what cannot come in time"
+            "a wait beyond the deadline is not begun"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_budget_ends_retries_in_an_outage_and_successes_fill_it_again() {
+    async fn a_rate_limit_of_another_call_is_obeyed_too() {
+        let breaker = CircuitBreaker::default();
+        let began = Instant::now();
+        let is_first = Cell::new(true);
         let budget = Budget::default();
-        let mut requests = 0;
-        for _ in 0..1000 {
-            let steps = [(); 3].map(|()| at_once(Err(unavailable())));
-            let (outcome, starts) = play(LIMITS, &budget, steps).await;
+        let outcome = run(LIMITS, &budget, &breaker, async || {
+            if !is_first.replace(false) {
+                return Ok(began.elapsed());
+            }
+            let limited = Error {
+                retry_after: Some(Duration::from_secs(5)),
+                ..Error::transient(Code::RateLimited, "slow down")
+            };
+            breaker.attempt_failed(&limited);
+            Err(unavailable())
+        });
+        assert!(outcome.await.unwrap() >= Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_ends_retries_in_an_outage_and_refills_with_successes_and_with_time() {
+        let down = || [(); 3].map(|()| at_once(Err(unavailable())));
+        let budget = Budget::default();
+        let (mut requests, mut calls, began) = (0, 0, Instant::now());
+        // As many calls as it takes until one has no retry left.
+        loop {
+            let (outcome, starts) = play(LIMITS, &budget, down()).await;
             assert_eq!(outcome.unwrap_err().attempts as usize, starts.len());
             requests += starts.len();
+            calls += 1;
+            if starts.len() == 1 {
+                break;
+            }
+            budget.update(-RETRY_COST * 20.0);
         }
-        assert_eq!(requests, 1000 + (BUDGET / RETRY_COST) as usize);
+        assert!(
+            requests > calls && calls < 10,
+            "{requests} in {calls} calls"
+        );
+        assert!(began.elapsed() < Duration::from_secs(10));
 
-        for _ in 0..RETRY_COST {
+        budget.update(-budget.update(0.0));
+        for _ in 0..5 {
             play(LIMITS, &budget, [at_once(Ok("tok"))]).await.0.unwrap();
         }
         let steps = [at_once(Err(unavailable())), at_once(Ok("tok"))];
         assert_eq!(play(LIMITS, &budget, steps).await.0.unwrap(), "tok");
+
+        budget.update(-budget.update(0.0));
+        let (outcome, _) = play(LIMITS, &budget, [at_once(Err(unavailable()))]).await;
+        assert_eq!(outcome.unwrap_err().attempts, 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let steps = [at_once(Err(unavailable())), at_once(Ok("tok"))];
+        assert_eq!(play(LIMITS, &budget, steps).await.0.unwrap(), "tok");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_not_multiplied_by_the_number_of_attempts() {
+        let budget = Budget::default();
+        let mut requests = 0;
+        for _ in 0..1000 {
+            // Without the waits, no time passes, so nothing is refilled.
+            requests += 1;
+            while budget.spend() {
+                requests += 1;
+            }
+        }
+        assert_eq!(requests, 1000 + 100);
     }
 
     #[test]
-    fn the_backoff_grows_to_its_ceiling_and_no_further() {
-        for (attempts, ceiling) in [(1, 200), (2, 400), (3, 800), (6, 5000), (u32::MAX, 5000)] {
+    fn the_backoff_grows_to_its_ceiling_and_is_never_almost_nothing() {
+        for (attempts, ceiling) in [(1, 300), (2, 600), (3, 1200), (6, 5000), (u32::MAX, 5000)] {
             for _ in 0..100 {
-                assert!(backoff(attempts) <= Duration::from_millis(ceiling));
+                let wait = backoff(attempts);
+                assert!(wait <= Duration::from_millis(ceiling), "{wait:?}");
+                assert!(wait >= Duration::from_millis(ceiling / 2), "{wait:?}");
             }
         }
         assert_ne!(backoff(6), backoff(6), "jitter");

@@ -1,290 +1,328 @@
-//! One cache for many servers, in Redis or Valkey.
+//! The shared cache: many servers, one Redis or Valkey.
 //!
-//! | key | holds | for |
-//! | --- | --- | --- |
-//! | `velt-auth:{user}:claims` | a token, encrypted | the token's life |
-//! | `velt-auth:{user}:claims:generation:lease` | somebody asks Velt for it now | seconds |
-//! | `velt-auth:{user}:generation` | random text, new with each invalidation | longer than its tokens |
-//! | `velt-auth:{scope}:invalidations` | a stream of encrypted user ids | likewise |
+//! | key | type | holds | for |
+//! | --- | --- | --- | --- |
+//! | `velt-auth:{user}:fields` | hash | a token, encrypted, and the numbers of the requests for it | the token's life |
+//! | `velt-auth:{user}:fields:lease` | string | the name of the server that requests a token now | seconds |
+//! | `velt-auth:{user}:generation` | string | a random value, new with each invalidation | 49 hours |
+//! | `velt-auth:{scope}:invalidations` | stream | the log: encrypted user ids | 49 hours |
 //!
-//! `user`, `claims` and `scope` are MACs. A token is bound to its key and to the generation that
-//! its writer saw before it asked, so that one invalidation voids all tokens of a user, those still
-//! on their way too.
+//! `user`, `fields` and `scope` are MACs. `{…}` puts all keys of a user into one slot of a cluster.
 //!
-//! Redis that is down or answers nonsense is as good as empty: [`Down`] means «ask Velt».
+//! **Revocation.** A token is bound to its key, to the generation that was current when its request
+//! began, and to the Redis process that stored it. So one new generation invalidates all tokens of a
+//! user, those of requests in flight too; and nothing that another Redis process wrote is used: it may
+//! be an older snapshot.
+//!
+//! **Continuity.** Tokens in the memory of a server are valid while the server has read the log of the
+//! same Redis process without a gap. Each event names the event before it, so a reader notices a log
+//! that was trimmed, evicted, flushed or replaced. Then it drops all its tokens.
+//!
+//! **Order.** Requests are numbered when they begin. The outcome of an older request, a token or a
+//! rejection, never replaces the outcome of a newer one.
 
-mod redis;
+mod connection;
+pub mod redis_store;
 mod seal;
+pub mod store;
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use ::redis::streams::StreamReadReply;
-use ::redis::{Cmd, cmd};
-use tokio::time::{Instant, sleep_until};
+use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use self::redis::Redis;
-pub use self::redis::{Address, Down};
+use self::connection::Redis;
+use self::redis_store::RedisStore;
 use self::seal::Seal;
-use crate::core::config::Config;
+use self::store::{Begin, Ending, EntryKeys, LEASE, LogPage, Request, Store, Unavailable, View};
+use crate::core::config::{Config, RedisAddress};
+use crate::core::deadlines;
 use crate::core::error::Error;
-use crate::core::token::{LIFETIME, Token};
+use crate::core::token::Token;
 use crate::core::user::User;
 
-/// How long one server may ask while the others wait.
-const LEASE: Duration = Duration::from_secs(5);
-/// Those who wait look again after about this long, then twice as long…
+/// A server that waits for the lease looks again after about this time, then after twice this time…
 const FIRST_POLL: Duration = Duration::from_millis(30);
-/// …and at least so often. A cold fleet has thousands who wait.
+/// …and at least this often. Thousands of calls may wait when all caches are empty.
 const MAX_POLL: Duration = Duration::from_millis(500);
-/// Invalidations are remembered for longer than any token that they void.
-const INVALIDATION_TTL: Duration = Duration::from_secs(LIFETIME.as_secs() + 60 * 60);
-/// The stream is bounded; so many users are not invalidated in the time that a server is away.
-const MAX_INVALIDATIONS: usize = 10_000;
 
 /// The shared cache of one client.
 #[derive(Debug)]
-pub struct Shared {
-    redis: Redis,
+pub struct SharedCache<S: Store = RedisStore> {
+    store: S,
     seal: Seal,
-    is_followed: AtomicBool,
 }
 
-/// An answer that was asked for before an invalidation must not take the place of a newer one, and a
-/// generation must outlive its tokens.
-const PUT: &str = "if redis.call('GET', KEYS[2]) == ARGV[1] then \
-                   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
-                   redis.call('PEXPIRE', KEYS[2], ARGV[4]) end \
-                   redis.call('DEL', KEYS[3])";
-
-/// Of many who begin at once, one does.
-const BEGIN: &str = "redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) \
-                     return redis.call('GET', KEYS[1])";
-
-/// What the shared cache says to somebody who wants a token.
+/// What the shared cache has for a call.
 #[derive(Debug)]
 pub enum Found {
-    /// Somebody has asked already.
+    /// A token that meets the requirement.
     Token(Token),
-    /// Ask, and put the answer here. There may be a token that is not wanted, but better than
-    /// nothing.
-    Nothing(Slot, Option<Token>),
+    /// No such token: request one, and pass the outcome to [`SharedCache::end`]. There may be a token
+    /// with less validity.
+    Nothing(SharedRequest, Option<Token>),
 }
 
-/// A place for one token.
+/// A request that began.
 #[derive(Debug)]
-pub struct Slot {
-    key: String,
-    generation_key: String,
+pub struct SharedRequest {
+    keys: EntryKeys,
     generation: String,
-    /// Whether the others wait for us.
-    has_lease: bool,
+    process: String,
+    number: u64,
+    /// The name under which the request holds the lease; empty if it does not.
+    holder: String,
 }
 
-impl Slot {
-    /// A value opens only under its key, in its generation.
-    fn place(&self) -> String {
-        format!("{}:{}", self.key, self.generation)
-    }
+/// A position in the log of invalidations.
+#[derive(Clone, Debug)]
+pub struct Position {
+    process: String,
+    event: String,
+}
 
-    fn lease(&self) -> String {
-        format!("{}:lease", self.place())
+/// What has happened since a position in the log.
+#[derive(Debug)]
+pub enum Changes {
+    /// These user ids were invalidated. If `is_all` is false, more events follow.
+    Invalidated {
+        /// The user ids, oldest first.
+        user_ids: Vec<String>,
+        /// Whether the log was read to its end.
+        is_all: bool,
+    },
+    /// It cannot be known: drop all tokens.
+    Unknown,
+}
+
+impl SharedCache {
+    /// Validates the address; no connection is made yet.
+    ///
+    /// # Errors
+    /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
+    pub fn new(address: &RedisAddress, config: &Config, endpoint: &str) -> Result<Self, Error> {
+        let command_timeout = deadlines::redis_command(config.deadline);
+        let redis = Redis::new(address, config.ca.as_deref(), command_timeout)?;
+        Ok(Self::with_store(RedisStore(redis), config, endpoint))
     }
 }
 
-impl Shared {
-    /// Checks the address; no connection is made yet.
-    ///
-    /// # Errors
-    /// [`Code::Config`](crate::core::Code::Config) for URLs that cannot be used.
-    pub fn new(address: &Address, config: &Config, endpoint: &str) -> Result<Self, Error> {
-        let redis = Redis::new(address, config.ca.as_deref(), config.deadline / 4)?;
-        Ok(Self {
-            redis,
-            seal: Seal::new(config, endpoint),
-            is_followed: AtomicBool::new(false),
-        })
+impl<S: Store> SharedCache<S> {
+    /// A shared cache whose data is in `store`.
+    pub fn with_store(store: S, config: &Config, endpoint: &str) -> Self {
+        Self {
+            store,
+            seal: Seal::new(
+                config.auth_token.expose_secret(),
+                config.api_key.expose_secret(),
+                endpoint,
+            ),
+        }
     }
 
-    /// True for the first caller, whose duty it is to call [`Shared::invalidated_since`] from now on.
-    pub fn begin_following(&self) -> bool {
-        !self.is_followed.swap(true, Ordering::Relaxed)
-    }
-
-    /// A token for `user` that is `wanted`, or the right to ask for one. While another server asks,
-    /// this waits, but not beyond `patience`.
+    /// Finds a token that is accepted, or begins a request for one. While another server holds the
+    /// lease, this waits, but not longer than until `patience`.
     ///
     /// # Errors
-    /// [`Down`]: ask.
+    /// [`Unavailable`]: request a token without the shared cache.
     pub async fn find(
         &self,
         user: &User,
         patience: Instant,
-        wanted: impl Fn(&Token) -> bool,
-    ) -> Result<Found, Down> {
+        is_accepted: impl Fn(&Token) -> bool,
+    ) -> Result<Found, Unavailable> {
+        let keys = self.keys(user);
+        let holder = self.seal.nonce();
+        let mut begin = Begin::No;
         let mut pause = FIRST_POLL;
-        let mut has_lease = false;
         loop {
-            let (token, mut slot) = self.look_up(user).await?;
-            slot.has_lease = has_lease;
-            if let Some(token) = token.as_ref().filter(|token| wanted(token)) {
-                self.release(&slot).await;
-                return Ok(Found::Token(token.clone()));
+            let view = self.view(&keys, begin).await?;
+            let token = self.open(&view, &keys);
+            let is_found = token.as_ref().is_some_and(&is_accepted);
+            let request = view.number.map(|number| SharedRequest {
+                keys: keys.clone(),
+                generation: view.generation,
+                process: view.process,
+                number,
+                holder: match begin {
+                    Begin::WithLease(holder) => holder.to_owned(),
+                    _ => String::new(),
+                },
+            });
+            match (token, request) {
+                (Some(token), None) if is_found => return Ok(Found::Token(token)),
+                // The last holder of the lease has just stored it.
+                (Some(token), Some(request)) if is_found => {
+                    self.end(&request, Ending::Failed).await;
+                    return Ok(Found::Token(token));
+                }
+                (stale, Some(request)) => return Ok(Found::Nothing(request, stale)),
+                (_, None) => {}
             }
-            if has_lease || Instant::now() >= patience {
-                return Ok(Found::Nothing(slot, token));
-            }
-            // Whoever gets the lease looks once more: its last holder may just have answered.
-            has_lease = self.lease(&slot).await?;
-            if !has_lease {
+            if begin != Begin::No {
                 let pause_ends = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
                 sleep_until(pause_ends.min(patience)).await;
                 pause = MAX_POLL.min(pause * 2);
             }
+            begin = if Instant::now() < patience {
+                Begin::WithLease(&holder)
+            } else {
+                Begin::WithoutLease
+            };
         }
     }
 
-    /// The token kept for `user`, if there is one, and the place for a new one.
+    /// Begins a request without the lease: other servers do not wait for it.
     ///
     /// # Errors
-    /// [`Down`]: ask.
-    pub async fn look_up(&self, user: &User) -> Result<(Option<Token>, Slot), Down> {
-        // The braces put all keys of a user into one slot of a cluster.
-        let user_key = self.user_key(&user.user_id);
-        let key = format!("{user_key}:{}", self.seal.claims_name(user));
-        let generation_key = generation_key(&user_key);
-        let both = cmd("MGET").arg(&[&key, &generation_key]).take();
-        let (value, generation): (Option<Vec<u8>>, Option<String>) = self.redis.run(&both).await?;
-        let generation = match generation {
-            Some(generation) => generation,
-            None => self.first_generation(&generation_key).await?,
-        };
-        let slot = Slot {
-            key,
-            generation_key,
-            generation,
-            has_lease: false,
-        };
-        let token = value.and_then(|value| self.seal.open_token(&value, &slot.place()));
-        Ok((token, slot))
+    /// [`Unavailable`]: request a token without the shared cache.
+    pub async fn begin(&self, user: &User) -> Result<SharedRequest, Unavailable> {
+        let keys = self.keys(user);
+        let view = self.view(&keys, Begin::WithoutLease).await?;
+        Ok(SharedRequest {
+            keys,
+            generation: view.generation,
+            process: view.process,
+            number: view.number.ok_or(Unavailable)?,
+            holder: String::new(),
+        })
     }
 
-    /// A generation that never was before: were it always the same one, a key that Redis evicts would
-    /// bring back what it voided.
-    async fn first_generation(&self, generation_key: &str) -> Result<String, Down> {
-        let begin = cmd("EVAL")
-            .arg(BEGIN)
-            .arg(1)
-            .arg(generation_key)
-            .arg(self.seal.nonce())
-            .milliseconds(INVALIDATION_TTL);
-        self.redis.run(&begin).await
-    }
-
-    async fn lease(&self, slot: &Slot) -> Result<bool, Down> {
-        let lease = cmd("SET")
-            .arg(slot.lease())
-            .arg("")
-            .arg("NX")
-            .arg("PX")
-            .milliseconds(LEASE);
-        let granted: Option<String> = self.redis.run(&lease).await?;
-        Ok(granted.is_some())
-    }
-
-    /// Puts an answer where the others look, and ends the lease.
-    pub async fn put(&self, slot: &Slot, token: &Token, now: SystemTime) {
-        let Ok(ttl) = token.expires_at().duration_since(now) else {
-            return self.release(slot).await;
-        };
-        let put = cmd("EVAL")
-            .arg(PUT)
-            .arg(3)
-            .arg(&[&slot.key, &slot.generation_key, &slot.lease()])
-            .arg(&slot.generation)
-            .arg(self.seal.seal_token(token, &slot.place()))
-            .milliseconds(ttl)
-            .milliseconds(INVALIDATION_TTL);
-        let _ = self.redis.run::<()>(&put).await;
-    }
-
-    /// There was no answer: whoever waits may ask.
-    pub async fn release(&self, slot: &Slot) {
-        if !slot.has_lease {
-            return;
+    /// Renews the lease of `request` as long as this is polled.
+    pub async fn keep_lease(&self, request: &SharedRequest) {
+        if request.holder.is_empty() {
+            return std::future::pending().await;
         }
-        let _ = self
-            .redis
-            .run::<()>(&cmd("DEL").arg(slot.lease()).take())
-            .await;
+        loop {
+            sleep(LEASE / 3).await;
+            let _ = self.store.renew_lease(request.as_ref()).await;
+        }
     }
 
-    /// Velt refused this very user.
-    pub async fn forget(&self, slot: &Slot) {
-        let _ = self
-            .redis
-            .run::<()>(&cmd("DEL").arg(&slot.key).take())
-            .await;
-        self.release(slot).await;
+    /// Publishes the outcome of `request`, and ends its lease. Nobody waits for it, so it returns no
+    /// error.
+    pub async fn publish(
+        &self,
+        request: &SharedRequest,
+        outcome: &Result<Token, Error>,
+        now: SystemTime,
+    ) {
+        match outcome {
+            Ok(token) => match token.expires_at().duration_since(now) {
+                Ok(time) => {
+                    let sealed = self.seal.seal_token(token, &request.place());
+                    self.end(request, Ending::Token(&sealed, time)).await;
+                }
+                Err(_) => self.end(request, Ending::Failed).await,
+            },
+            Err(error) if error.is_outage() => self.end(request, Ending::Failed).await,
+            Err(_) => self.end(request, Ending::Rejected).await,
+        }
     }
 
-    /// Voids all tokens of a user id, and tells all servers.
+    /// Invalidates all tokens of a user id, on all servers.
     ///
     /// # Errors
-    /// [`Down`]: some server may not have been told.
-    pub async fn invalidate(&self, user_id: &str) -> Result<(), Down> {
-        let generation = generation_key(&self.user_key(user_id));
-        let mut renew = cmd("SET");
-        renew.arg(generation).arg(self.seal.nonce()).arg("PX");
-        self.redis
-            .run::<()>(&renew.milliseconds(INVALIDATION_TTL))
+    /// [`Unavailable`]: other servers may still serve them.
+    pub async fn invalidate(&self, user_id: &str) -> Result<(), Unavailable> {
+        let generation_key = generation_key(&self.user_key(user_id));
+        let generation = self.seal.nonce();
+        self.store
+            .set_generation(&generation_key, &generation)
             .await?;
-
-        let stream = self.stream_key();
-        let sealed = self.seal.seal(user_id.as_bytes(), &stream);
-        let tell = cmd("XADD")
-            .arg(&stream)
-            .arg(&["MAXLEN", "~"])
-            .arg(MAX_INVALIDATIONS)
-            .arg(&["*", "user"])
-            .arg(sealed)
-            .take();
-        self.redis.run::<String>(&tell).await?;
-        self.redis
-            .run::<()>(&cmd("PEXPIRE").arg(&stream).milliseconds(INVALIDATION_TTL))
-            .await
+        let log = self.log_key();
+        let sealed = self.seal.seal(user_id.as_bytes(), &log);
+        self.store.append(&log, &sealed).await
     }
 
-    /// The user ids invalidated after the one that `last` names, which it then moves on. Connects,
-    /// where there is no connection.
+    /// Reads what has happened since `position`, which it moves on. Connects, if there is no
+    /// connection, and once more if the connection breaks: Redis may have restarted.
     ///
     /// # Errors
-    /// [`Down`]: call again, nothing is missed.
-    pub async fn invalidated_since(&self, last: &mut String) -> Result<HashSet<String>, Down> {
-        self.redis.connect().await?;
-        let stream = self.stream_key();
-        let read = cmd("XREAD").arg("STREAMS").arg(&stream).arg(&*last).take();
-        let reply: Option<StreamReadReply> = self.redis.run(&read).await?;
-        let mut user_ids = HashSet::new();
-        for entry in reply
-            .into_iter()
-            .flat_map(|reply| reply.keys)
-            .flat_map(|key| key.ids)
-        {
-            let sealed: Option<Vec<u8>> = entry.get("user");
-            let user_id = sealed.and_then(|sealed| self.seal.open(&sealed, &stream));
-            user_ids.extend(user_id.and_then(|user_id| String::from_utf8(user_id).ok()));
-            *last = entry.id;
+    /// [`Unavailable`]: call again later; no event is missed.
+    pub async fn changes(&self, position: &mut Option<Position>) -> Result<Changes, Unavailable> {
+        let log = self.log_key();
+        let after = position
+            .as_ref()
+            .map_or_else(String::new, |position| position.event.clone());
+        self.store.connect().await?;
+        let page = match self.store.read_log(&log, &after).await {
+            Ok(page) => page,
+            Err(Unavailable) => {
+                self.store.connect().await?;
+                self.store.read_log(&log, &after).await?
+            }
+        };
+        let changes = position
+            .as_ref()
+            .and_then(|position| self.read_page(&log, position, &page))
+            .unwrap_or(Changes::Unknown);
+        let event = match (&changes, page.events.last()) {
+            (Changes::Invalidated { .. }, Some(last)) => last.id.clone(),
+            _ => page.newest,
+        };
+        *position = Some(Position {
+            process: page.process,
+            event,
+        });
+        Ok(changes)
+    }
+
+    /// Ends the connection.
+    pub fn close(&self) {
+        self.store.close();
+    }
+
+    /// `None` if the page does not continue at `position`.
+    fn read_page(&self, log: &str, position: &Position, page: &LogPage) -> Option<Changes> {
+        if page.process != position.process {
+            return None;
         }
-        Ok(user_ids)
+        let mut last = &position.event;
+        let mut user_ids = Vec::new();
+        for event in &page.events {
+            if event.previous != *last {
+                return None;
+            }
+            let user_id = self.seal.open(&event.user_id, log)?;
+            user_ids.push(String::from_utf8(user_id).ok()?);
+            last = &event.id;
+        }
+        let is_all = *last == page.newest;
+        // Without a new event, the newest one must be the one that is known.
+        (is_all || !page.events.is_empty()).then_some(Changes::Invalidated { user_ids, is_all })
+    }
+
+    async fn view(&self, keys: &EntryKeys, begin: Begin<'_>) -> Result<View, Unavailable> {
+        // Never the same generation twice: otherwise an evicted one would bring back old tokens.
+        self.store.view(keys, &self.seal.nonce(), begin).await
+    }
+
+    fn open(&self, view: &View, keys: &EntryKeys) -> Option<Token> {
+        let place = place(&keys.entry, &view.generation, &view.process);
+        self.seal.open_token(view.value.as_ref()?, &place)
+    }
+
+    async fn end(&self, request: &SharedRequest, ending: Ending<'_>) {
+        // A request that is not ended loses its lease after a few seconds.
+        let _ = self.store.end(request.as_ref(), ending).await;
+    }
+
+    fn keys(&self, user: &User) -> EntryKeys {
+        let user_key = self.user_key(&user.user_id);
+        let entry = format!("{user_key}:{}", self.seal.full_name(user));
+        EntryKeys {
+            lease: format!("{entry}:lease"),
+            generation: generation_key(&user_key),
+            entry,
+        }
     }
 
     fn user_key(&self, user_id: &str) -> String {
         format!("velt-auth:{{{}}}", self.seal.user_name(user_id))
     }
 
-    fn stream_key(&self) -> String {
+    fn log_key(&self) -> String {
         format!(
             "velt-auth:{{{}}}:invalidations",
             self.seal.name(&"invalidations")
@@ -292,18 +330,26 @@ impl Shared {
     }
 }
 
+impl SharedRequest {
+    fn as_ref(&self) -> Request<'_> {
+        Request {
+            keys: &self.keys,
+            generation: &self.generation,
+            number: self.number,
+            holder: &self.holder,
+        }
+    }
+
+    fn place(&self) -> String {
+        place(&self.keys.entry, &self.generation, &self.process)
+    }
+}
+
+/// A token can be opened only under its key, in its generation, from its Redis process.
+fn place(entry: &str, generation: &str, process: &str) -> String {
+    format!("{entry}:{generation}:{process}")
+}
+
 fn generation_key(user_key: &str) -> String {
     format!("{user_key}:generation")
-}
-
-/// The last argument of a command, in the unit that Redis has for `PX`.
-trait Milliseconds {
-    fn milliseconds(&mut self, time: Duration) -> Cmd;
-}
-
-impl Milliseconds for Cmd {
-    fn milliseconds(&mut self, time: Duration) -> Cmd {
-        self.arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
-            .take()
-    }
 }

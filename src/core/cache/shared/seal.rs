@@ -1,6 +1,8 @@
-//! What a reader of the shared cache gets to see: names that say nothing, and ciphertext bound to
-//! its name. Both keys come from the auth token, by HKDF-SHA-256: who knows it can make tokens
-//! anyway, and whoever rotates it leaves the old entries unreadable.
+//! The cryptography of the shared cache. A reader of Redis sees names that are MACs, and ciphertext
+//! that is bound to its place.
+//!
+//! Both keys are derived from the auth token by HKDF-SHA-256: whoever knows it can request tokens
+//! anyway. After a rotation of the auth token the old entries are unreadable.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,18 +13,16 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use crate::core::config::Config;
 use crate::core::token::Token;
 use crate::core::user::User;
 
-/// The first byte of every value: another layout takes another number.
+/// The first byte of every value; another layout has another number.
 const LAYOUT: u8 = 1;
-/// 128 bits of each MAC go into a name: keys stay small, and nobody finds two alike.
+/// A name is the first 128 bits of a MAC: short, and free of collisions.
 const NAME_BYTES: usize = 16;
-/// Two times in milliseconds stand before the token.
+/// Two times in milliseconds precede the token.
 const TIMES_BYTES: usize = 16;
 
 /// Names and seals for one set of credentials, API version and endpoint.
@@ -33,7 +33,7 @@ pub struct Seal {
     random: SystemRandom,
 }
 
-/// What, beside the credentials, makes a token of one client useless to another.
+/// Clients with different values do not share tokens.
 #[derive(Serialize)]
 struct Scope {
     endpoint: String,
@@ -41,18 +41,17 @@ struct Scope {
 }
 
 impl Seal {
-    /// `endpoint` tells API versions apart too.
+    /// The URL of the endpoint includes the API version.
     #[must_use]
-    pub fn new(config: &Config, endpoint: &str) -> Self {
-        let secret = config.auth_token.expose_secret().as_bytes();
-        let root = Salt::new(HKDF_SHA256, b"velt-auth shared cache").extract(secret);
+    pub fn new(auth_token: &str, api_key: &str, endpoint: &str) -> Self {
+        let root = Salt::new(HKDF_SHA256, b"velt-auth shared cache").extract(auth_token.as_bytes());
         let expand = |purpose: &[u8]| {
             let mut key = [0; 32];
             let purpose = [purpose];
             let material = root
                 .expand(&purpose, HKDF_SHA256)
-                .expect("32 bytes can be had");
-            material.fill(&mut key).expect("32 bytes were asked for");
+                .expect("HKDF-SHA-256 can produce 32 bytes");
+            material.fill(&mut key).expect("32 bytes were requested");
             key
         };
         let value_key = UnboundKey::new(&AES_256_GCM, &expand(b"values"));
@@ -61,38 +60,39 @@ impl Seal {
             value_key: LessSafeKey::new(value_key.expect("the key has 32 bytes")),
             scope: Scope {
                 endpoint: endpoint.to_owned(),
-                api_key: config.api_key.expose_secret().to_owned(),
+                api_key: api_key.to_owned(),
             },
             random: SystemRandom::new(),
         }
     }
 
-    /// A name for `subject`, which cannot be found again from it.
+    /// A name for `subject`. It does not reveal the subject.
     pub fn name(&self, subject: &impl Serialize) -> String {
-        let text = serde_json::to_vec(&(&self.scope, subject)).expect("these are always JSON");
+        let text =
+            serde_json::to_vec(&(&self.scope, subject)).expect("these types always serialize");
         let mac = hmac::sign(&self.name_key, &text);
         URL_SAFE_NO_PAD.encode(&mac.as_ref()[..NAME_BYTES])
     }
 
-    /// The name of a user id: of all that is kept for one user, whatever the claims.
+    /// The name of a user id.
     #[must_use]
     pub fn user_name(&self, user_id: &str) -> String {
         self.name(&("user", user_id))
     }
 
-    /// The name of a whole set of claims.
+    /// The name of a user with all fields.
     #[must_use]
-    pub fn claims_name(&self, user: &User) -> String {
-        self.name(&("claims", user))
+    pub fn full_name(&self, user: &User) -> String {
+        self.name(&("user and fields", user))
     }
 
-    /// Random text, never the same twice.
+    /// A random string.
     #[must_use]
     pub fn nonce(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.random_bytes::<NAME_BYTES>())
     }
 
-    /// Encrypts `plain`, to be opened only in the same `place`.
+    /// Encrypts `plain`. It can be opened with the same `place` only.
     #[must_use]
     pub fn seal(&self, plain: &[u8], place: &str) -> Vec<u8> {
         let nonce = self.random_bytes::<NONCE_LEN>();
@@ -107,7 +107,7 @@ impl Seal {
         [&[LAYOUT], &nonce[..], &text].concat()
     }
 
-    /// What was sealed, unless it was cut, altered, or moved here from another place.
+    /// Decrypts a sealed value. `None` if it was cut, altered, or sealed for another place.
     #[must_use]
     pub fn open(&self, sealed: &[u8], place: &str) -> Option<Vec<u8>> {
         let (&LAYOUT, sealed) = sealed.split_first()? else {
@@ -126,7 +126,7 @@ impl Seal {
         Some(text)
     }
 
-    /// [`Seal::seal`] for a token and its times.
+    /// Encrypts a token and its times.
     #[must_use]
     pub fn seal_token(&self, token: &Token, place: &str) -> Vec<u8> {
         let times = [token.received_at(), token.expires_at()].map(|time| {
@@ -142,7 +142,7 @@ impl Seal {
         )
     }
 
-    /// [`Seal::open`] for a token and its times.
+    /// Decrypts a token and its times.
     #[must_use]
     pub fn open_token(&self, sealed: &[u8], place: &str) -> Option<Token> {
         let plain = self.open(sealed, place)?;
@@ -182,15 +182,9 @@ impl fmt::Debug for Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::config::Options;
 
     fn seal(auth_token: &str, api_key: &str, endpoint: &str) -> Seal {
-        let config = Config::new(Options {
-            api_key: api_key.into(),
-            auth_token: auth_token.into(),
-            ..Options::default()
-        });
-        Seal::new(&config.unwrap(), endpoint)
+        Seal::new(auth_token, api_key, endpoint)
     }
 
     fn token() -> Token {
@@ -201,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_back_whole_from_its_place() {
+    fn a_token_can_be_opened_in_its_place() {
         let seal = seal("auth", "key", "v1");
         let sealed = seal.seal_token(&token(), "place");
         let opened = seal.open_token(&sealed, "place").unwrap();
@@ -211,12 +205,12 @@ mod tests {
         assert_ne!(
             sealed,
             seal.seal_token(&token(), "place"),
-            "no two seals are alike"
+            "each seal has its own nonce"
         );
     }
 
     #[test]
-    fn what_was_moved_cut_or_altered_by_a_bit_does_not_open() {
+    fn a_moved_cut_or_altered_value_does_not_open() {
         let seal = seal("auth", "key", "v1");
         let sealed = seal.seal_token(&token(), "place");
         assert!(seal.open_token(&sealed, "other").is_none());
@@ -235,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn other_credentials_or_endpoints_have_other_names_and_other_claims_too() {
+    fn names_differ_by_credentials_endpoint_and_user() {
         let user = User {
             user_id: "ada".into(),
             ..User::default()
@@ -254,13 +248,13 @@ mod tests {
             .iter()
             .flat_map(|seal| {
                 [
-                    seal.claims_name(&user),
-                    seal.claims_name(&admin),
+                    seal.full_name(&user),
+                    seal.full_name(&admin),
                     seal.user_name("ada"),
                 ]
             })
             .collect();
-        assert_eq!(names[0], seals[0].claims_name(&user), "a name is stable");
+        assert_eq!(names[0], seals[0].full_name(&user), "a name is stable");
         names.sort();
         names.dedup();
         assert_eq!(names.len(), 12);

@@ -4,8 +4,8 @@
 //! and `POST /v2/auth/generate_token`. The envelope of both is that of Firebase callable
 //! functions, so `status` is a `google.rpc.Code` name.
 
-mod answer;
 mod request;
+mod response;
 
-pub use answer::read;
 pub use request::{body, endpoint, headers};
+pub use response::read;

@@ -1,7 +1,10 @@
-//! A connection to Redis or Valkey that is there or is not: no caller waits for a server that does
-//! not answer. One task per client connects, and connects again.
+//! The connection to Redis or Valkey. No call waits for a server that does not respond: without a
+//! connection, commands fail at once. One task per client connects, and reconnects.
+//!
+//! redis-rs has a `ConnectionManager`, but not for Sentinel, and its commands wait while it reconnects.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -16,35 +19,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
+use super::store::Unavailable;
+use crate::core::config::RedisAddress;
 use crate::core::error::Error;
 
-/// A command that takes longer is given up, and with it the connection. A healthy server is a
-/// hundred times faster; a thousand commands at once on a busy machine are not.
-const MAX_COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that takes longer is given up.
+/// Connecting fails after this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Where the shared cache is.
-#[derive(Clone, Debug)]
-pub struct Address {
-    /// A single server, the name of a master for `sentinels`, or the nodes of a cluster. They may
-    /// hold a password.
-    pub urls: Vec<SecretString>,
-    /// Whether `urls` are nodes of a cluster: one of them is enough to find the others.
-    pub is_cluster: bool,
-    /// The URLs of Sentinels that know where the master is.
-    pub sentinels: Vec<SecretString>,
-}
-
-/// Redis cannot be asked now.
-#[derive(Debug)]
-pub struct Down;
 
 /// A client of Redis: single server, Sentinel or Cluster.
 pub struct Redis {
     target: Target,
     command_timeout: Duration,
     connection: watch::Sender<State>,
+    connections: AtomicU64,
 }
 
 enum Target {
@@ -55,10 +42,12 @@ enum Target {
 
 #[derive(Clone)]
 enum State {
-    /// Nobody has tried yet: worth a moment's wait.
+    /// The first connection is being made: commands wait for it.
     New,
-    Up(Connection),
+    /// The number tells connections apart.
+    Up(Connection, u64),
     Down,
+    Closed,
 }
 
 #[derive(Clone)]
@@ -68,71 +57,100 @@ enum Connection {
 }
 
 impl Redis {
-    /// Checks the address; no connection is made yet. No command takes more than `patience`.
+    /// Validates the address; no connection is made yet. A command fails after `command_timeout`.
     ///
     /// # Errors
-    /// [`Code::Config`](crate::core::Code::Config) for URLs that cannot be used.
-    pub fn new(address: &Address, ca: Option<&str>, patience: Duration) -> Result<Self, Error> {
+    /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
+    pub fn new(
+        address: &RedisAddress,
+        ca: Option<&str>,
+        command_timeout: Duration,
+    ) -> Result<Self, Error> {
         let target = target(address, ca).map_err(|_| {
             Error::config(
-                "cache.redis must be a URL such as rediss://user:password@host:6379/0, or a list \
-                 of such URLs for a cluster; cache.sentinels must be a list of them, and goes with \
-                 one URL that is no list.",
+                "cache.redis must be a URL such as rediss://user:password@host:6379/0, or a list of \
+                 such URLs for a cluster. cache.sentinels must be a list of URLs, and requires a single \
+                 URL as cache.redis.",
             )
         })?;
         Ok(Self {
             target,
-            command_timeout: MAX_COMMAND_TIMEOUT.min(patience),
+            command_timeout,
             connection: watch::Sender::new(State::New),
+            connections: AtomicU64::new(0),
         })
     }
 
-    /// Makes a connection if there is none.
+    /// Connects, if there is no connection.
     ///
     /// # Errors
-    /// [`Down`] if it does not succeed in time.
-    pub async fn connect(&self) -> Result<(), Down> {
-        if matches!(*self.connection.borrow(), State::Up(_)) {
-            return Ok(());
+    /// [`Unavailable`] if that does not succeed in time.
+    pub async fn connect(&self) -> Result<(), Unavailable> {
+        match *self.connection.borrow() {
+            State::Up(..) => return Ok(()),
+            State::Closed => return Err(Unavailable),
+            State::New | State::Down => {}
         }
-        let connection = match timeout(CONNECT_TIMEOUT, self.target.connect()).await {
-            Ok(Ok(connection)) => State::Up(connection),
-            _ => State::Down,
+        let connected = timeout(CONNECT_TIMEOUT, self.target.connect()).await;
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let (state, result) = match connected {
+            Ok(Ok(connection)) => (State::Up(connection, number), Ok(())),
+            _ => (State::Down, Err(Unavailable)),
         };
-        let is_up = matches!(connection, State::Up(_));
-        self.connection.send_replace(connection);
-        if is_up { Ok(()) } else { Err(Down) }
+        self.replace(state, |current| !matches!(current, State::Closed));
+        result
+    }
+
+    /// Drops the connection. There is no other one afterwards.
+    pub fn close(&self) {
+        self.replace(State::Closed, |_| true);
     }
 
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Down`] if there is no connection, no answer in time, or a nonsensical one.
-    pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Down> {
+    /// [`Unavailable`] without a connection, and for a late or an invalid response.
+    pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Unavailable> {
         let mut states = self.connection.subscribe();
         let known = states.wait_for(|state| !matches!(state, State::New));
-        let State::Up(mut connection) = timeout(self.command_timeout, known)
+        let State::Up(mut connection, number) = timeout(self.command_timeout, known)
             .await
-            .map_err(|_| Down)?
-            .map_err(|_| Down)?
+            .map_err(|_| Unavailable)?
+            .map_err(|_| Unavailable)?
             .clone()
         else {
-            return Err(Down);
+            return Err(Unavailable);
         };
         match timeout(self.command_timeout, connection.run(command)).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if is_garbage(&error) => Err(Down),
+            Ok(Err(error)) if is_invalid_value(&error) => Err(Unavailable),
+            // One node of a cluster may hang while the others work. redis-rs reconnects to it.
+            _ if matches!(connection, Connection::Cluster(_)) => Err(Unavailable),
             _ => {
-                self.connection.send_replace(State::Down);
-                Err(Down)
+                // Not a newer connection: this command may have waited long.
+                self.replace(
+                    State::Down,
+                    |current| matches!(current, State::Up(_, current) if *current == number),
+                );
+                Err(Unavailable)
             }
         }
     }
+
+    fn replace(&self, state: State, condition: impl FnOnce(&State) -> bool) {
+        self.connection.send_if_modified(|current| {
+            let is_replaced = condition(current);
+            if is_replaced {
+                *current = state;
+            }
+            is_replaced
+        });
+    }
 }
 
-/// The server is well, but what it holds under our key is not ours. After any other error (a
-/// replica that was a master a moment ago, say) a new connection is the better one.
-fn is_garbage(error: &RedisError) -> bool {
+/// Whether Redis works, but the value under our key is not ours. After any other error (from a master
+/// that has become a replica, for example) a new connection is better.
+fn is_invalid_value(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::UnexpectedReturnType | ErrorKind::Extension
@@ -150,7 +168,7 @@ impl Connection {
 
 impl Target {
     async fn connect(&self) -> RedisResult<Connection> {
-        // Both times are kept by us.
+        // `Redis` has its own timeouts.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
@@ -172,7 +190,7 @@ impl Target {
     }
 }
 
-fn target(address: &Address, ca: Option<&str>) -> RedisResult<Target> {
+fn target(address: &RedisAddress, ca: Option<&str>) -> RedisResult<Target> {
     let nodes = infos(&address.urls)?;
     let sentinels = infos(&address.sentinels)?;
     let certificates = TlsCertificates {
@@ -181,7 +199,7 @@ fn target(address: &Address, ca: Option<&str>) -> RedisResult<Target> {
     };
     match (&nodes[..], &sentinels[..], address.is_cluster) {
         ([master], [_, ..], false) => sentinel(master, &sentinels, &certificates),
-        // Certificates would turn plain connections into TLS ones.
+        // With certificates, redis-rs would use TLS for plain connections too.
         ([node], [], false) if is_tls(node) => Ok(Target::Single(Client::build_with_tls(
             node.clone(),
             certificates,
@@ -208,7 +226,7 @@ fn is_tls(info: &ConnectionInfo) -> bool {
     matches!(info.addr(), ConnectionAddr::TcpTls { .. })
 }
 
-/// The URL of the master has the service name where others have the host.
+/// In the URL of the master, the host is the service name.
 fn sentinel(
     master: &ConnectionInfo,
     sentinels: &[ConnectionInfo],
@@ -234,7 +252,7 @@ fn sentinel(
     if let Some(password) = settings.password() {
         builder = builder.set_client_to_redis_password(password);
     }
-    // redis-rs takes one set of credentials for all Sentinels.
+    // redis-rs has one set of credentials for all Sentinels.
     let settings = sentinels[0].redis_settings();
     if is_tls(&sentinels[0]) {
         builder = builder.set_client_to_sentinel_certificates(certificates.clone());

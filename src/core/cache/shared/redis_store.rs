@@ -1,0 +1,193 @@
+//! The operations of [`Store`] as Lua scripts: Redis runs each of them atomically.
+
+use std::time::Duration;
+
+use redis::{Cmd, cmd};
+
+use super::connection::Redis;
+use super::store::{
+    Begin, Ending, EntryKeys, LEASE, LOG_PAGE, LogEvent, LogPage, MAX_LOG, RETENTION, Request,
+    Store, Unavailable, View,
+};
+
+/// Names the process that runs the script. The name of a connection would not do: a cluster has many
+/// processes behind one connection.
+const PROCESS: &str = "local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ";
+
+/// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, `no`, `lease` or `begin`,
+/// holder, time of the lease.
+const VIEW: &str = "
+redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+local begins = ARGV[3] == 'begin'
+if ARGV[3] == 'lease' then
+  begins = redis.call('SET', KEYS[3], ARGV[4], 'NX', 'PX', ARGV[5])
+end
+local number = false
+if begins then
+  number = redis.call('HINCRBY', KEYS[1], 'begun', 1)
+  if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+end
+return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'), number}";
+
+/// `KEYS`: lease. `ARGV`: holder, time of the lease.
+const RENEW_LEASE: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
+
+/// `KEYS`: entry, generation, lease. `ARGV`: generation, number, holder, `token`, `rejected` or
+/// `failed`, token, its time, retention. Redis may have evicted the entry since the request began, so
+/// `begun` is set as well. A generation must outlive its tokens.
+const END: &str = "
+local newest = tonumber(redis.call('HGET', KEYS[1], 'ended') or 0)
+if ARGV[4] ~= 'failed' and newest < tonumber(ARGV[2]) and redis.call('GET', KEYS[2]) == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'ended', ARGV[2])
+  if tonumber(redis.call('HGET', KEYS[1], 'begun') or 0) < tonumber(ARGV[2]) then
+    redis.call('HSET', KEYS[1], 'begun', ARGV[2])
+  end
+  if ARGV[4] == 'token' then
+    redis.call('HSET', KEYS[1], 'token', ARGV[5])
+    redis.call('PEXPIRE', KEYS[1], ARGV[6])
+    redis.call('PEXPIRE', KEYS[2], ARGV[7])
+  else
+    redis.call('HDEL', KEYS[1], 'token')
+    redis.call('PEXPIRE', KEYS[1], ARGV[7])
+  end
+end
+if redis.call('GET', KEYS[3]) == ARGV[3] then redis.call('DEL', KEYS[3]) end";
+
+/// `KEYS`: log. `ARGV`: user id, maximal length, retention.
+const APPEND: &str = "
+local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
+  'previous', tail and tail[1] or '', 'user', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])";
+
+/// `KEYS`: log. `ARGV`: the event to read after, the number of events, retention. A first event makes
+/// sure that a reader notices when the log is lost.
+const READ_LOG: &str = "
+local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local newest = tail and tail[1] or redis.call('XADD', KEYS[1], '*', 'previous', '', 'user', '')
+if redis.call('PTTL', KEYS[1]) < ARGV[3] / 2 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+local events = {}
+if ARGV[1] ~= '' and ARGV[1] ~= newest then
+  for i, event in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
+    events[i] = {event[1], event[2][2], event[2][4]}
+  end
+end
+return {process, newest, events}";
+
+/// An entry is kept a little longer than a token that expires soon, for the numbers in it.
+const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
+
+/// The shared cache's data in Redis or Valkey.
+#[derive(Debug)]
+pub struct RedisStore(pub(super) Redis);
+
+impl Store for RedisStore {
+    async fn view(
+        &self,
+        keys: &EntryKeys,
+        new_generation: &str,
+        begin: Begin<'_>,
+    ) -> Result<View, Unavailable> {
+        let (begin, holder) = match begin {
+            Begin::No => ("no", ""),
+            Begin::WithLease(holder) => ("lease", holder),
+            Begin::WithoutLease => ("begin", ""),
+        };
+        let script = [PROCESS, VIEW].concat();
+        let mut command = eval(&script, &[&keys.entry, &keys.generation, &keys.lease]);
+        command.arg(new_generation);
+        command.milliseconds(RETENTION).arg(begin).arg(holder);
+        let (process, generation, value, number) = self.0.run(command.milliseconds(LEASE)).await?;
+        Ok(View {
+            process,
+            generation,
+            value,
+            number,
+        })
+    }
+
+    async fn renew_lease(&self, request: Request<'_>) -> Result<(), Unavailable> {
+        let mut command = eval(RENEW_LEASE, &[&request.keys.lease]);
+        command.arg(request.holder);
+        self.0.run(command.milliseconds(LEASE)).await
+    }
+
+    async fn end(&self, request: Request<'_>, ending: Ending<'_>) -> Result<(), Unavailable> {
+        let (name, token, time) = match ending {
+            Ending::Token(token, time) => ("token", token, time.max(MIN_ENTRY_TIME)),
+            Ending::Rejected => ("rejected", &[][..], Duration::ZERO),
+            Ending::Failed => ("failed", &[][..], Duration::ZERO),
+        };
+        let EntryKeys {
+            entry,
+            generation,
+            lease,
+        } = request.keys;
+        let mut command = eval(END, &[entry, generation, lease]);
+        command
+            .arg(request.generation)
+            .arg(request.number)
+            .arg(request.holder)
+            .arg(name)
+            .arg(token);
+        self.0
+            .run(command.milliseconds(time).milliseconds(RETENTION))
+            .await
+    }
+
+    async fn set_generation(&self, key: &str, generation: &str) -> Result<(), Unavailable> {
+        let mut command = cmd("SET");
+        command.arg(key).arg(generation).arg("PX");
+        self.0.run(command.milliseconds(RETENTION)).await
+    }
+
+    async fn append(&self, log: &str, user_id: &[u8]) -> Result<(), Unavailable> {
+        let mut command = eval(APPEND, &[log]);
+        command.arg(user_id).arg(MAX_LOG);
+        self.0.run(command.milliseconds(RETENTION)).await
+    }
+
+    async fn read_log(&self, log: &str, after: &str) -> Result<LogPage, Unavailable> {
+        let script = [PROCESS, READ_LOG].concat();
+        let mut command = eval(&script, &[log]);
+        command.arg(after).arg(LOG_PAGE);
+        let (process, newest, events): (String, String, Vec<(String, String, Vec<u8>)>) =
+            self.0.run(command.milliseconds(RETENTION)).await?;
+        let events = events.into_iter().map(|(id, previous, user_id)| LogEvent {
+            id,
+            previous,
+            user_id,
+        });
+        Ok(LogPage {
+            process,
+            newest,
+            events: events.collect(),
+        })
+    }
+
+    async fn connect(&self) -> Result<(), Unavailable> {
+        self.0.connect().await
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+fn eval(script: &str, keys: &[&str]) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(script).arg(keys.len()).arg(keys);
+    command
+}
+
+trait Milliseconds {
+    fn milliseconds(&mut self, time: Duration) -> &mut Self;
+}
+
+impl Milliseconds for Cmd {
+    /// An argument in the unit of `PX`; Redis rejects 0.
+    fn milliseconds(&mut self, time: Duration) -> &mut Self {
+        self.arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
+    }
+}
