@@ -1,6 +1,7 @@
 // `npm run bench`: every scenario, every contender, one machine, one run. `--quick` shows in about a
 // minute that all of it works; its numbers are too few to mean anything.
 
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +19,9 @@ const { values: flags } = parseArgs({
 })
 const pace = flags.quick ? QUICK : FULL
 const chosen = SCENARIOS.filter(({ name }) => !flags.only || flags.only.includes(name))
+
+const manifest = ['--manifest-path', 'bench/rust/Cargo.toml']
+execFileSync('cargo', ['build', '--release', '--locked', ...manifest], { stdio: 'inherit' })
 
 const folder = mkdtempSync(join(os.tmpdir(), 'velt-auth-bench-'))
 const started = Date.now()

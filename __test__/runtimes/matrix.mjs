@@ -1,4 +1,4 @@
-// `npm run test:runtimes [name …]`: the released package in every runtime that this machine can
+// `npm run test:runtimes -- [name …]`: the released package in every runtime that this machine can
 // have. Writes the table to docs/runtimes.md, unless names choose a part of it.
 
 import { spawn } from 'node:child_process'

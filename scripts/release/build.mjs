@@ -1,4 +1,4 @@
-// `npm run build:release [name …]`: release addons, each into its folder in npm/. `here` is the one
+// `npm run build:release -- [name …]`: release addons, each into its folder in npm/. `here` is the one
 // that this machine loads; without names, all that it can build. It ends with what it built, and
 // with what it could not build and why.
 

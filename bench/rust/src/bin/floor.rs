@@ -1,7 +1,7 @@
 //! The floor: the HTTP library of the package, called from Rust alone. What our addon costs beyond
 //! this is the price of being called from Node, and of errors, retries and deadlines.
 //!
-//! Reads its [`Load`] as one line of JSON, and prints what `bench/process.mjs` prints.
+//! Reads its [`Load`] as one line of JSON, and prints what `bench/children/calls.mjs` prints.
 
 use std::error::Error;
 use std::fs;
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As the package makes it: see `src/core/transport.rs`.
+/// As the package makes it: see `src/core/velt/transport.rs`.
 fn client(ca: &str) -> Result<Client, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca.as_bytes()).flatten());

@@ -1,4 +1,4 @@
-// `npm run bench:require`: how long the installed package takes to load, by `require` and by `import`,
+// `npm run bench:load`: how long the installed package takes to load, by `require` and by `import`,
 // and then to make its first client; beside undici and an empty file, each time in a process of its
 // own. Under 5 ms by `require` is the aim, on a machine that takes 1.5 ms for the empty file.
 
