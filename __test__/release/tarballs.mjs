@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
@@ -19,14 +19,15 @@ const list = (name) =>
     .map((path) => path.replace('package/', ''))
     .sort()
 
-test('the main package is its JavaScript and types, and nothing else', () => {
+test('the main package is its JavaScript, its types and its docs, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
   const emulator = ['api', 'faults', 'index', 'jwt'].map((name) => `lib/emulator/${name}.js`)
   const handlers = ['fastify', 'fetch', 'koa', 'node-request', 'node', 'token-handler']
   const handler = handlers.map((name) => `lib/handler/${name}.js`)
   const code = ['lib/client.js', ...emulator, ...handler, 'lib/server-only.js']
+  const docs = readdirSync(join(STAGE, '..', 'docs')).map((name) => `docs/${name}`)
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...others, ...code].sort())
+  assert.deepEqual(files, [...others, ...code, ...docs].sort())
   assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')
   assert.ok(statSync(tarball('velt-auth')).size < 60_000)
 })

@@ -10,15 +10,19 @@ import { run } from './run.mjs'
 
 const { name, version, license, engines } = manifest
 
-/** What all packages say. npm checks `repository` against the workflow that publishes. */
-const COMMON = { version, license, engines, ...repository() }
+/** The fields of every package. */
+const COMMON = { version, license, engines, repository: repository() }
 
 /** Fields that serve a checkout; `private` keeps it from being published as it is. */
 const OURS = ['private', 'devDependencies', 'overrides', 'scripts', 'napi']
 
+/**
+ * npm compares `repository` with the workflow that publishes: a fork, or a repository that was
+ * renamed, publishes under its own address.
+ */
 function repository() {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
-  return path ? { repository: { type: 'git', url: `git+${server}/${path}.git` } } : {}
+  return path ? { type: 'git', url: `git+${server}/${path}.git` } : manifest.repository
 }
 
 /** One addon, and what its licences ask for; without the addon, only what npm would know of it. */
