@@ -14,6 +14,13 @@ export function pypi(...packages) {
   })
 }
 
+/** @returns {string} the folder of the programs of a crate, compiled here */
+export function crate(name, version) {
+  return once(`crate-${name}-${version}`, (folder) => {
+    run('cargo', ['install', `${name}@${version}`, '--locked', '--quiet', '--root', folder])
+  })
+}
+
 /** @returns {string} a folder with a PyPI package for a platform that may be another than this */
 export function pypiFor(platform, name, version) {
   return once(`pypi-${platform}-${name}-${version}`, (folder) => {
