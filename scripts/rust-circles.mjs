@@ -1,6 +1,6 @@
-// Finds modules of src/ that import each other in a circle, and fails if there are any. cargo-modules
-// reads the imports. Its own `--acyclic` is no help: version 0.27.0 applies it before its filters, and
-// then a type whose constructor returns `Self` counts as a circle.
+// Fails if modules of src/ import each other in a circle. cargo-modules reads the imports. Its own
+// option `--acyclic` cannot be used: version 0.27.0 applies it before the filters, so that a type and a
+// constructor that returns `Self` are a circle.
 
 import { run } from './release/run.mjs'
 
@@ -14,8 +14,8 @@ function imports() {
   const graph = run('cargo', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const modules = new Map()
   for (const [, from, to] of graph.matchAll(/"(\S+)" -> "(\S+)"/g)) {
-    // An `impl` in the binding for a type of the core counts as a part of the core. The core itself
-    // cannot import the binding: clippy compiles it with `--no-default-features`, without the binding.
+    // cargo-modules counts an `impl` in the binding for a type of the core as code of the core. The core
+    // cannot import the binding: clippy compiles it without the binding (`--no-default-features`).
     if (isIn('core', from) && isIn('binding', to)) continue
     modules.set(from, [...(modules.get(from) ?? []), to])
   }
@@ -24,7 +24,7 @@ function imports() {
 
 const isIn = (folder, name) => name.startsWith(`velt_auth::${folder}`)
 
-/** The shortest way from a module back to itself, if there is one. */
+/** The shortest path of imports from a module back to itself, or undefined. */
 function circleOf(module, modules) {
   const paths = [[module]]
   const seen = new Set()
