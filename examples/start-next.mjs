@@ -7,7 +7,7 @@ import { startEmulator } from 'velt-auth/emulator'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** The environment of an app that uses Velt's emulator, and velt-sdk.js in place of Velt's SDK. */
+/** Environment variables of the app: it uses the emulator, and velt-sdk.js instead of Velt's SDK. */
 async function emulated() {
   const { url, apiKey, authToken } = await startEmulator()
   const sdk = readFileSync(here('site/velt-sdk.js'))
@@ -22,7 +22,7 @@ async function emulated() {
   }
 }
 
-/** Starts the Next.js app in development mode. With VELT_AUTH_TOKEN set, the app uses Velt itself. */
+/** Starts the Next.js app in development mode. If VELT_AUTH_TOKEN is set, the app uses Velt itself. */
 export async function startNext() {
   const install = [here('../scripts/install.mjs'), here('next')]
   const { status } = spawnSync(process.execPath, install, { stdio: 'inherit' })

@@ -1,6 +1,5 @@
-// `npm run example -- express` (or fastify, hono): the page, the framework's token endpoint, and
-// Velt's emulator. With VELT_AUTH_TOKEN set, the example uses Velt itself. `next` starts
-// start-next.mjs.
+// `npm run example -- express` (or fastify, hono, next): starts a page and the framework's token
+// endpoint. It uses the emulator, or, if VELT_AUTH_TOKEN is set, Velt itself.
 
 import { once } from 'node:events'
 import { VeltAuthClient } from 'velt-auth'
