@@ -1,4 +1,4 @@
-// The request of Velt's guide, for every contender the same. No address or secret is real.
+// The request of Velt's guide, the same for every contender. No address or secret is real.
 
 export const apiKey = 'bench-api-key'
 export const authToken = 'bench-auth-token'

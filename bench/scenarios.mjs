@@ -1,7 +1,7 @@
-// Who runs, in what, and what must be seen: all of it data.
+// The contenders, the scenarios and the bars that velt-auth must reach, all as data.
 
 export const CONTENDERS = {
-  guide: "the guide's fetch",
+  guide: "fetch (Velt's guide)",
   undici: 'undici Pool.request',
   axios: 'axios',
   got: 'got',
@@ -9,13 +9,13 @@ export const CONTENDERS = {
   'velt-auth': 'velt-auth generateToken',
   'velt-auth-timeout': 'velt-auth, timeout 250 ms',
   'velt-auth-cached': 'velt-auth getToken, cached',
-  'velt-py': "velt-py's way, in threads",
-  floor: 'reqwest in Rust alone',
-  nothing: 'nothing (the zero)',
+  'velt-py': 'velt-py, in threads',
+  floor: 'reqwest in pure Rust',
+  nothing: 'no request (baseline)',
 }
 
-const EVERYBODY = ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'floor']
-const WITH_PYTHON = [...EVERYBODY, 'velt-py']
+const CLIENTS = ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'floor']
+const WITH_PYTHON = [...CLIENTS, 'velt-py']
 const THROUGHPUT = [
   'callsPerSecond',
   'mainCpuPerCall',
@@ -29,9 +29,10 @@ const THROUGHPUT = [
 ]
 
 /**
- * `kind` names how it is run (`run/`), `server` is what the server of `rust/` takes, times are in
- * milliseconds. `times` is how much longer than the others it must run to see what it is for,
- * `rounds` how many are enough, `failing` that calls are meant to fail.
+ * `kind` chooses how to run a scenario (see `run/contender.mjs`). `server` has the settings for the
+ * server of `rust/`; times are in milliseconds. `times` multiplies the duration, where a scenario needs
+ * more calls than the others. `rounds` limits the number of rounds. `failing`: calls are expected to
+ * fail.
  */
 export const SCENARIOS = [
   {
@@ -55,12 +56,12 @@ export const SCENARIOS = [
     title: '512 callers',
     kind: 'calls',
     callers: 512,
-    contenders: EVERYBODY,
+    contenders: CLIENTS,
     metrics: THROUGHPUT,
   },
   {
     name: 'upstream-50ms',
-    title: '200 callers, an upstream that takes 50 ms',
+    title: '200 callers, 50 ms upstream',
     kind: 'calls',
     callers: 200,
     server: { delay: 50 },
@@ -69,19 +70,19 @@ export const SCENARIOS = [
   },
   {
     name: 'stalls',
-    title: '64 callers, 10 ms upstream, 1% of the answers 2 s late',
+    title: '64 callers, 10 ms upstream, 1% of the responses 2 s late',
     kind: 'calls',
     callers: 64,
     times: 2,
     rounds: 3,
     server: { delay: 10, stallShare: 0.01, stall: 2000 },
     contenders: ['guide', 'undici', 'velt-auth', 'velt-auth-timeout'],
-    // Not p99: it would stand on the edge between the stalled 1% and the others.
+    // Not p99: it lies on the edge between the stalled 1% and the other responses.
     metrics: ['latencyP995', 'latencyP50'],
   },
   {
     name: 'errors',
-    title: '64 callers, 10 ms upstream, 5% of the answers are a 503',
+    title: '64 callers, 10 ms upstream, 5% of the responses are a 503',
     kind: 'calls',
     callers: 64,
     rounds: 3,
@@ -100,7 +101,7 @@ export const SCENARIOS = [
   },
   {
     name: 'cold-start',
-    title: 'Cold start: a new process wants one token',
+    title: 'Cold start: a new process gets one token',
     kind: 'cold',
     contenders: ['guide', 'undici', 'axios', 'got', 'impit', 'velt-auth', 'nothing'],
     metrics: ['firstToken', 'importTime'],
@@ -131,23 +132,23 @@ export const METRICS = {
   importTime: { title: 'import ms', digits: 1, best: 'least' },
 }
 
-const ours = 'velt-auth'
-const hit = 'velt-auth-cached'
+const uncached = 'velt-auth'
+const cached = 'velt-auth-cached'
 
-/** `of` divided by `to` (or `of` alone) is at least, or at most, so much. */
+/** The `metric` of the contender `of`, divided by that of `to` (if named), is within the limit. */
 export const BARS = [
-  { in: 'callers-64', what: 'callsPerSecond', of: ours, to: 'guide', atLeast: 8 },
-  { in: 'callers-64', what: 'callsPerSecond', of: ours, to: 'undici', atLeast: 1.6 },
-  { in: 'callers-64', what: 'mainCpuPerCall', of: ours, to: 'guide', atMost: 1 / 30 },
-  { in: 'callers-64', what: 'mainCpuPerCall', of: ours, to: 'undici', atMost: 1 / 5 },
-  { in: 'callers-64', what: 'cpuPerCall', of: ours, to: 'floor', atMost: 1.6 },
-  { in: 'cache-hits', what: 'mainCpuPerCall', of: hit, atMost: 2 },
-  { in: 'cache-hits', what: 'callsPerSecond', of: hit, to: 'guide', atLeast: 200 },
-  { in: 'upstream-50ms', what: 'delayP99', of: ours, to: 'guide', atMost: 1 / 5 },
-  { in: 'upstream-50ms', what: 'rss', of: ours, to: 'guide', atMost: 1 / 2 },
-  { in: 'cold-start', what: 'firstToken', of: ours, to: 'guide', atMost: 0.6 },
-  { in: 'express', what: 'callsPerSecond', of: ours, to: 'guide', atLeast: 4 },
-  { in: 'express', what: 'latencyP99', of: ours, to: 'guide', atMost: 1 },
-  { in: 'express', what: 'callsPerSecond', of: hit, to: 'guide', atLeast: 6 },
-  { in: 'express', what: 'latencyP99', of: hit, to: 'guide', atMost: 1 },
+  { in: 'callers-64', metric: 'callsPerSecond', of: uncached, to: 'guide', atLeast: 8 },
+  { in: 'callers-64', metric: 'callsPerSecond', of: uncached, to: 'undici', atLeast: 1.6 },
+  { in: 'callers-64', metric: 'mainCpuPerCall', of: uncached, to: 'guide', atMost: 1 / 30 },
+  { in: 'callers-64', metric: 'mainCpuPerCall', of: uncached, to: 'undici', atMost: 1 / 5 },
+  { in: 'callers-64', metric: 'cpuPerCall', of: uncached, to: 'floor', atMost: 1.6 },
+  { in: 'cache-hits', metric: 'mainCpuPerCall', of: cached, atMost: 2 },
+  { in: 'cache-hits', metric: 'callsPerSecond', of: cached, to: 'guide', atLeast: 200 },
+  { in: 'upstream-50ms', metric: 'delayP99', of: uncached, to: 'guide', atMost: 1 / 5 },
+  { in: 'upstream-50ms', metric: 'rss', of: uncached, to: 'guide', atMost: 1 / 2 },
+  { in: 'cold-start', metric: 'firstToken', of: uncached, to: 'guide', atMost: 0.6 },
+  { in: 'express', metric: 'callsPerSecond', of: uncached, to: 'guide', atLeast: 4 },
+  { in: 'express', metric: 'latencyP99', of: uncached, to: 'guide', atMost: 1 },
+  { in: 'express', metric: 'callsPerSecond', of: cached, to: 'guide', atLeast: 6 },
+  { in: 'express', metric: 'latencyP99', of: cached, to: 'guide', atMost: 1 },
 ]

@@ -1,5 +1,5 @@
-// `npm run demo`: the whole way of a token, from the emulator through the Rust core and the Express
-// endpoint to a visitor who is signed in.
+// `npm run demo`: a visitor gets a token from the Express endpoint. The Rust core fetches it from the
+// emulator.
 
 import { once } from 'node:events'
 import { VeltAuthClient } from 'velt-auth'
@@ -14,15 +14,15 @@ const server = createSite(createApp(client), apiKey).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const site = `http://127.0.0.1:${server.address().port}`
 
-const stranger = await fetch(`${site}/api/velt/token`, { method: 'POST' })
-console.log('Not signed in:', stranger.status, await stranger.text())
+const refused = await fetch(`${site}/api/velt/token`, { method: 'POST' })
+console.log('Not signed in:', refused.status, await refused.text())
 
 const signIn = await fetch(`${site}/sign-in/ada`, { method: 'POST' })
 const cookie = signIn.headers.get('set-cookie').split(';')[0]
-const answer = await fetch(`${site}/api/velt/token`, { method: 'POST', headers: { cookie } })
-const { token, expiresAt } = await answer.json()
-console.log('Signed in as ada:', answer.status, token)
-console.log('It says:', emulator.verify(token))
+const response = await fetch(`${site}/api/velt/token`, { method: 'POST', headers: { cookie } })
+const { token, expiresAt } = await response.json()
+console.log('Signed in as ada:', response.status, token)
+console.log('Claims of the token:', emulator.verify(token))
 console.log('Valid until:', new Date(expiresAt).toISOString())
 
 server.close()

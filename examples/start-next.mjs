@@ -1,7 +1,4 @@
-// `npm run example:next`: the app in development, with Velt's emulator behind it and a stand-in for
-// Velt's SDK in its page, unless VELT_AUTH_TOKEN says that you have the real things.
-
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,6 +7,7 @@ import { startEmulator } from 'velt-auth/emulator'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
+/** Environment variables of the app: it uses the emulator, and velt-sdk.js instead of Velt's SDK. */
 async function emulated() {
   const { url, apiKey, authToken } = await startEmulator()
   const sdk = readFileSync(here('site/velt-sdk.js'))
@@ -24,6 +22,13 @@ async function emulated() {
   }
 }
 
-const env = { ...process.env, ...(process.env.VELT_AUTH_TOKEN ? {} : await emulated()) }
-const next = spawn('npm', ['run', 'dev'], { cwd: here('next'), env, stdio: 'inherit', shell: true })
-next.once('exit', (status) => process.exit(status ?? 1))
+/** Starts the Next.js app in development mode. If VELT_AUTH_TOKEN is set, the app uses Velt itself. */
+export async function startNext() {
+  const install = [here('../scripts/install.mjs'), here('next')]
+  const { status } = spawnSync(process.execPath, install, { stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+  const env = { ...process.env, ...(process.env.VELT_AUTH_TOKEN ? {} : await emulated()) }
+  const options = { cwd: here('next'), env, stdio: 'inherit', shell: true }
+  const next = spawn('npm', ['run', 'dev'], options)
+  next.once('exit', (code) => process.exit(code ?? 1))
+}

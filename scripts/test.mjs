@@ -1,5 +1,5 @@
-// `npm run test:node`: all tests in Node. They are listed here since neither cmd.exe nor Node 20
-// knows what `*` means.
+// `npm run test:node`: all tests in Node. This script lists the files because neither cmd.exe nor
+// Node 20 expands `*`.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'

@@ -1,10 +1,10 @@
-// Programs that some tests drive for real. In CI they are installed here, since a missing one is a
-// failure there; on a laptop the tests that need one skip, and say so.
+// Checks for the programs that some tests start. In CI, a missing program is installed. On a laptop,
+// the tests that need it are skipped.
 
 import { spawnSync } from 'node:child_process'
 import { isRequired } from './required.mjs'
 
-/** Commands, and the Debian packages that have them. */
+/** Commands, and the Debian packages that contain them. */
 const TOOLS = { chromium: 'chromium', 'redis-server': 'redis-server' }
 
 const run = (command, args, stdio = 'inherit') =>

@@ -1,4 +1,4 @@
-// `npm install velt-auth` in an empty folder, with no Rust and no compiler on the PATH.
+// Installs the packed package with npm in an empty folder, with no Rust and no compiler on the PATH.
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -29,20 +29,20 @@ before(async () => {
 })
 after(() => release.close())
 
-/** What a program says that cannot load the addon. */
-async function failureIn(folder) {
+/** The message of the error when the addon cannot be loaded. */
+async function loadErrorIn(folder) {
   const source = "try { require('velt-auth') } catch (error) { console.log(error.message) }"
   return await release.node(folder, '--eval', source)
 }
 
-/** The one platform package that npm chose for this machine. */
+/** The platform package that npm installed for this machine: exactly one. */
 async function platformPackage(folder) {
   const names = (await readdir(join(folder, 'node_modules'))).filter((name) => /^velt-/.test(name))
-  assert.equal(names.length, 2, `the package and its addon: ${names}`)
+  assert.equal(names.length, 2, `velt-auth and one platform package, not ${names}`)
   return names.find((name) => name !== 'velt-auth')
 }
 
-test('npm chooses one platform package', async () => {
+test('npm installs the platform package of this machine and no other', async () => {
   assert.match(await platformPackage(installed), new RegExp(`${process.platform}-${process.arch}`))
 })
 
@@ -72,7 +72,7 @@ test('a token from TypeScript, checked in strict mode', async () => {
   assert.equal(await release.node(installed, 'typed.mjs'), 'ada\n')
 })
 
-test('the errors of every handler are those of the main entry', async () => {
+test('every handler throws the VeltAuthError of the main entry point', async () => {
   const source = `
     const { VeltAuthError } = require('velt-auth')
     for (const entry of ['express', 'fastify', 'fetch', 'koa', 'node']) {
@@ -80,8 +80,8 @@ test('the errors of every handler are those of the main entry', async () => {
       try {
         make({})
       } catch (error) {
-        const isOurs = error instanceof VeltAuthError && error.constructor.name === 'VeltAuthError'
-        console.log(entry, isOurs, error.code)
+        const isVeltAuthError = error instanceof VeltAuthError && error.constructor.name === 'VeltAuthError'
+        console.log(entry, isVeltAuthError, error.code)
       }
     }
   `
@@ -91,28 +91,28 @@ test('the errors of every handler are those of the main entry', async () => {
   assert.equal(await release.node(installed, '--eval', source), expected.join(''))
 })
 
-test('npm ci --omit=optional: the failure says so', async () => {
+test('npm ci --omit=optional: the error message names the option', async () => {
   const folder = await release.project('omitted')
   await release.npm(folder, 'install', 'velt-auth')
   await release.npm(folder, 'ci', '--omit=optional')
   assert.match(
-    await failureIn(folder),
+    await loadErrorIn(folder),
     /^velt-auth \S+ cannot load velt-auth-\S+: it is not installed\. npm leaves it out with --omit=optional/,
   )
 })
 
-test('the platform package is removed: the failure names it and the cure', async () => {
+test('the platform package is removed: the error message names it, and says what to do', async () => {
   const name = await platformPackage(installed)
   const folder = await release.project('removed')
   await cp(join(installed, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
   await rm(join(folder, 'node_modules', name), { recursive: true })
   assert.match(
-    await failureIn(folder),
+    await loadErrorIn(folder),
     new RegExp(`cannot load ${name}: it is not installed.+npm install`),
   )
 })
 
-test('there was no Rust to build it with', async () => {
+test('the package was installed without Rust', async () => {
   const source = "console.log(require('node:child_process').spawnSync('cargo').error.code)"
   assert.equal(await release.node(installed, '--eval', source), 'ENOENT\n')
   assert.ok(!existsSync(join(installed, 'node_modules', 'velt-auth', 'Cargo.toml')))

@@ -1,8 +1,8 @@
-// What is in the packages, as they would be published.
+// The contents of the packages, as they would be published.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
@@ -19,19 +19,23 @@ const list = (name) =>
     .map((path) => path.replace('package/', ''))
     .sort()
 
-test('the main package is its JavaScript and types, and nothing else', () => {
+test('the main package contains its JavaScript, types and docs, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
   const emulator = ['api', 'faults', 'index', 'jwt'].map((name) => `lib/emulator/${name}.js`)
   const handlers = ['fastify', 'fetch', 'koa', 'node-request', 'node', 'token-handler']
   const handler = handlers.map((name) => `lib/handler/${name}.js`)
   const code = ['lib/client.js', ...emulator, ...handler, 'lib/server-only.js']
+  const docs = readdirSync(join(STAGE, '..', 'docs')).map((name) => `docs/${name}`)
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...others, ...code].sort())
-  assert.ok(!list('velt-auth').includes('lib/addon.d.ts'), 'these types are for the checkout')
+  assert.deepEqual(files, [...others, ...code, ...docs].sort())
+  assert.ok(
+    !list('velt-auth').includes('lib/addon.d.ts'),
+    'lib/addon.d.ts is only for the checkout',
+  )
   assert.ok(statSync(tarball('velt-auth')).size < 60_000)
 })
 
-test('the main package depends on nothing but the platform packages of its own version', () => {
+test('the main package depends only on the platform packages, in its own version', () => {
   const { dependencies, optionalDependencies, scripts } = read('velt-auth', 'package.json')
   assert.deepEqual([dependencies, scripts], [undefined, undefined])
   const names = PLATFORMS.map(({ packageName }) => [packageName, version])
@@ -39,15 +43,15 @@ test('the main package depends on nothing but the platform packages of its own v
   assert.equal(names.length, 8)
 })
 
-test('the version is the same in Cargo.toml', () => {
+test('Cargo.toml has the same version', () => {
   const cargo = readFileSync(join(STAGE, '..', 'Cargo.toml'), 'utf8')
   assert.equal(/^version = "(.+)"$/m.exec(cargo)[1], version)
 })
 
-test('there is something to test', () => assert.ok(built.length > 0))
+test('at least one platform package is built', () => assert.ok(built.length > 0))
 
 for (const { name, packageName, file, addon, libc } of built) {
-  test(`${name}: one addon and its licences, under 4.5 MB`, () => {
+  test(`${name}: one addon under 4.5 MB, and its licences`, () => {
     const files = ['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES.txt', 'package.json', file].sort()
     assert.deepEqual(list(packageName), files)
     assert.ok(statSync(addon).size < 4_500_000, `${statSync(addon).size} bytes`)
@@ -55,24 +59,24 @@ for (const { name, packageName, file, addon, libc } of built) {
     assert.deepEqual([dependencies, scripts], [undefined, undefined])
   })
 
-  test(`${name}: the licences of the crates that are surely in it`, () => {
+  test(`${name}: its notices name the crates that every addon contains`, () => {
     const notices = readFileSync(join(STAGE, name, 'THIRD-PARTY-NOTICES.txt'), 'utf8')
     for (const crate of ['napi', 'reqwest', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
       assert.match(notices, new RegExp(`^${crate} \\d`, 'm'))
     }
   })
 
-  test(`${name}: no path of the machine that built it`, () => {
+  test(`${name}: the addon contains no path of the machine that built it`, () => {
     const home = process.env.HOME ?? process.env.USERPROFILE
     assert.ok(!readFileSync(addon).includes(join(home, '.cargo')))
     assert.ok(!readFileSync(addon).includes(join(STAGE, '..', 'src')))
   })
 
   if (libc === 'glibc') {
-    test(`${name}: no symbol is newer than glibc ${OLDEST_GLIBC}`, () => {
+    test(`${name}: needs no symbol newer than glibc ${OLDEST_GLIBC}`, () => {
       const versions = readFileSync(addon, 'latin1').match(/(?<=\bGLIBC_)\d+\.\d+/g)
-      const newest = Math.max(...versions.map((one) => Number(one.split('.')[1])))
-      assert.ok(versions.every((one) => one.startsWith('2.')))
+      const newest = Math.max(...versions.map((version) => Number(version.split('.')[1])))
+      assert.ok(versions.every((version) => version.startsWith('2.')))
       assert.ok(newest <= Number(OLDEST_GLIBC.split('.')[1]), `GLIBC_2.${newest}`)
     })
   }

@@ -1,5 +1,5 @@
-// What every runtime must do with the installed package. VELT_BASE_URL, VELT_API_KEY and
-// VELT_AUTH_TOKEN lead to an emulator; a check that holds resolves to true.
+// The checks of the installed package, the same for every runtime. VELT_BASE_URL, VELT_API_KEY and
+// VELT_AUTH_TOKEN point to an emulator. A check that passes resolves to true.
 
 module.exports = (velt) => ({
   async token() {
@@ -17,7 +17,7 @@ module.exports = (velt) => ({
   async abort() {
     const reason = new Error('changed my mind')
     const controller = new AbortController()
-    // The emulator lets this user wait for ever.
+    // The emulator never sends a response for this user.
     const options = { signal: controller.signal }
     const call = new velt.VeltAuthClient().generateToken('stalled', options)
     setTimeout(() => controller.abort(reason), 50)

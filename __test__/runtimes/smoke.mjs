@@ -1,4 +1,4 @@
-// Runs all checks, prints what they gave as one JSON object, and should end by itself.
+// Runs all checks and prints their outcomes as one JSON object. Then the process must end by itself.
 
 import { createRequire } from 'node:module'
 import * as velt from 'velt-auth'

@@ -1,10 +1,10 @@
-// One contender under load: a number of callers, each of which calls again once it is answered.
+// One contender under load: a number of callers. Each starts its next call when the last one ends.
 
 import { performance } from 'node:perf_hooks'
 import { USERS } from '../request.mjs'
 import { startMeter } from './meter.mjs'
 
-/** Of so many of the last calls the latencies are kept: enough for a p99, and little memory. */
+/** The latencies of so many of the last calls are kept: enough for a p99, and little memory. */
 const KEPT = 65_536
 
 const { contender, callers, warmup, duration, ...options } = JSON.parse(process.argv[2])
@@ -31,9 +31,9 @@ console.log(
 process.exit()
 
 /**
- * All callers begin together, and the last call's end is the end: so callers whose answers come in
- * waves are counted in whole waves. The clock is looked at after every call, since timers would
- * never fire between calls that are answered without waiting.
+ * All callers start together, and the run ends with its last call: so it contains whole waves, if the
+ * responses come in waves. Each caller reads the clock after every call, because a timer would never
+ * fire between calls that do not wait.
  */
 async function run(milliseconds) {
   const end = performance.now() + milliseconds

@@ -1,4 +1,4 @@
-// A process that wants one token, and says when it has it.
+// Starts, gets one token and ends: the cold start of one contender.
 
 import { performance } from 'node:perf_hooks'
 import { USERS } from '../request.mjs'

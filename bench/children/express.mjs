@@ -1,4 +1,4 @@
-// An Express server with one contender's endpoint. Prints its port; SIGUSR2 starts the meter, and
+// An Express server with the endpoint of one contender. Prints its port. SIGUSR2 starts the meter, and
 // the end of stdin stops it.
 
 import { once } from 'node:events'

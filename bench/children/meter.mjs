@@ -1,15 +1,16 @@
-// What a stretch of work cost this process.
+// Measures the cost of calls for this process: CPU time, memory and the delay of the event loop.
 
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 
-/** Milliseconds between two looks at the event loop, and the least that libuv's timers can. */
+/** Milliseconds between two samples of the event loop: the least that libuv's timers can do. */
 const RESOLUTION = 1
 
 /**
- * Starts to measure: `stop` gives the cost of so many calls, and `delays`, to be asked when all is
- * done, the event loop's. It waits for a turn more: the one that stopped the meter may be the worst.
+ * Starts to measure. `stop` returns the cost of a number of calls. `delays`, to be called after `stop`,
+ * returns the delays of the event loop. It waits for one more turn of the loop, because the turn that
+ * stopped the meter may have the longest delay.
  */
 export function startMeter() {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION })
@@ -51,9 +52,9 @@ export function startMeter() {
 }
 
 /**
- * Microseconds that the kernel ran the main thread, whose id is the process's (Linux counts them in
- * nanoseconds; Node 20 cannot tell them). NaN elsewhere: then the time in which the event loop was
- * not idle must do, which is more, since it also runs while the thread waits for a core.
+ * CPU time of the main thread in microseconds, from Linux (Node 20 has no function for it; the main
+ * thread has the id of the process). Elsewhere NaN: then the caller uses the time in which the event
+ * loop was active. That is more, because it contains the time in which the thread waits for a core.
  */
 function mainThreadCpu() {
   try {

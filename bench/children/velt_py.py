@@ -1,6 +1,6 @@
-"""How velt-py 0.3.0 asks for a token: requests.post, on a new connection for each call.
+"""Gets tokens as velt-py 0.3.0 does: requests.post, with a new connection for each call.
 
-Reads its job as one line of JSON, and prints what calls.mjs prints, as far as Python can tell it.
+Reads its job as one line of JSON, and prints the fields of calls.mjs that Python can measure.
 """
 
 import json

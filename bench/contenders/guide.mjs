@@ -1,4 +1,4 @@
-// The sample of Velt's guide, as it stands there but for the address and the user.
+// The sample of Velt's guide. Only the address and the user differ.
 
 import { bodyFor, endpoint } from '../request.mjs'
 

@@ -1,5 +1,5 @@
-// Another Rust HTTP client behind N-API. It takes no certificate to trust, so here it checks none:
-// a little less work than the others do, once per connection.
+// Another Rust HTTP client behind N-API. It has no option for a certificate to trust, so here it checks
+// none. That saves it a little work per connection.
 
 import { Impit } from 'impit'
 import { bodyFor, endpoint } from '../request.mjs'

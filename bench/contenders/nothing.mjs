@@ -1,4 +1,4 @@
-// No contender, but the zero of the scale: what the loop that calls, or Node's own start, costs.
+// The baseline: the cost of the loop that makes the calls, or of Node's own start.
 
 export function open() {
   return async (user) => user.userId

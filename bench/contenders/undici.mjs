@@ -1,4 +1,4 @@
-// What somebody writes who found `fetch` too slow: a pool, and its leanest call.
+// For users who find `fetch` too slow: a pool, and its call with the least overhead.
 
 import { Pool } from 'undici'
 import { bodyFor, endpoint } from '../request.mjs'

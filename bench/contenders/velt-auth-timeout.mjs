@@ -1,4 +1,4 @@
-// What the options are for: an attempt that is late is given up, and made again.
+// With a short `timeout`: an attempt that is late ends, and a retry follows.
 
 import { VeltAuthClient } from 'velt-auth'
 import { apiKey, authToken } from '../request.mjs'

@@ -1,5 +1,5 @@
-// The guide's endpoint around the guide's sample. Its user comes from the session, as ours does:
-// the guide reads it from the request's body, which would cost it a parser besides.
+// The endpoint of Velt's guide. Its user comes from the session, as in the other endpoints. (The guide
+// reads it from the request's body, which would also cost a parser.)
 
 import { open } from '../contenders/guide.mjs'
 

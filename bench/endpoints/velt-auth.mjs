@@ -1,4 +1,4 @@
-// Our endpoint with its cache switched off: every request is a call to Velt.
+// The endpoint of velt-auth without its cache: each request makes an upstream request.
 
 import { VeltAuthClient } from 'velt-auth'
 import { veltTokenHandler } from 'velt-auth/express'

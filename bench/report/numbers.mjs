@@ -1,4 +1,4 @@
-// Samples to the numbers that people read.
+// Makes the tables of the report from the samples.
 
 import { median, ratio } from '../run/statistics.mjs'
 import { BARS, CONTENDERS, METRICS } from '../scenarios.mjs'
@@ -11,13 +11,13 @@ export const format = (value, digits) =>
       })
     : '–'
 
-/** Two digits that say something, whatever the size. */
+/** At least two significant digits, for numbers of any size. */
 export const short = (value) => format(value, value >= 20 ? 0 : value >= 2 ? 1 : 3)
 
 const spread = ({ median: middle, least, most }) =>
   `${short(middle)} (${short(least)}–${short(most)})`
 
-/** Markdown: a row per contender with its medians, and its ratio to the first one. */
+/** Markdown: a row per contender with its medians, and its ratio to the first contender. */
 export function scenarioTable({ title, contenders, metrics, samples }) {
   const [first] = contenders
   const main = metrics[0]
@@ -41,24 +41,24 @@ export function scenarioTable({ title, contenders, metrics, samples }) {
   return markdown([header, ...rows])
 }
 
-/** Markdown: what must be seen, and what was. */
+/** Markdown: each bar, the limit that a measurement must reach, with the measurement. */
 export function barsTable(scenarios) {
   const rows = BARS.map((bar) => {
     const { title, samples } = scenarios.find(({ name }) => name === bar.in)
-    const seen = bar.to
-      ? ratio(samples, bar.of, bar.to, bar.what)
-      : spreadOf(samples[bar.of].map((sample) => sample[bar.what]))
-    const reached = bar.atLeast ? seen.median >= bar.atLeast : seen.median <= bar.atMost
+    const measured = bar.to
+      ? ratio(samples, bar.of, bar.to, bar.metric)
+      : spreadOf(samples[bar.of].map((sample) => sample[bar.metric]))
+    const reached = bar.atLeast ? measured.median >= bar.atLeast : measured.median <= bar.atMost
     return [
       title,
-      METRICS[bar.what].title,
+      METRICS[bar.metric].title,
       CONTENDERS[bar.of] + (bar.to ? ` ÷ ${CONTENDERS[bar.to]}` : ''),
       bar.atLeast ? `≥ ${short(bar.atLeast)}` : `≤ ${short(bar.atMost)}`,
-      spread(seen),
+      spread(measured),
       reached ? 'reached' : '**missed**',
     ]
   })
-  return markdown([['scenario', 'metric', 'of what', 'bar', 'seen', ''], ...rows])
+  return markdown([['scenario', 'metric', 'contender', 'bar', 'measured', ''], ...rows])
 }
 
 const spreadOf = (values) => ({
@@ -67,7 +67,7 @@ const spreadOf = (values) => ({
   most: Math.max(...values),
 })
 
-/** Columns as wide as their widest cell, so that the table also reads well in a terminal. */
+/** Each column is as wide as its widest cell, so that the table is readable in a terminal too. */
 function markdown([header, ...rows]) {
   const widths = header.map((_, column) =>
     Math.max(3, ...[header, ...rows].map((row) => row[column].length)),

@@ -1,11 +1,11 @@
-// The results as tables, printed and in docs/performance.md, as JSON and as charts.
+// Writes the results: as tables (to the terminal and docs/performance.md), as JSON and as charts.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { BARS, METRICS } from '../scenarios.mjs'
 import { chart } from './chart.mjs'
 import { barsTable, scenarioTable } from './numbers.mjs'
 
-/** The metrics that have a picture, by scenario. */
+/** The metrics that have a chart, by scenario. */
 const CHARTS = {
   'callers-64': ['callsPerSecond', 'mainCpuPerCall', 'cpuPerCall'],
   'upstream-50ms': ['delayP99', 'rss'],
@@ -25,8 +25,8 @@ const END = '<!-- end of results -->'
 export function writeReport(results, target) {
   const { scenarios } = results
   const tables = scenarios.map(scenarioTable)
-  const isWhole = BARS.every((bar) => scenarios.some(({ name }) => name === bar.in))
-  if (isWhole) tables.push(barsTable(scenarios))
+  const isComplete = BARS.every((bar) => scenarios.some(({ name }) => name === bar.in))
+  if (isComplete) tables.push(barsTable(scenarios))
   console.log(tables.join('\n\n'))
 
   const write = (name, content) => writeFileSync(new URL(name, target), content)
@@ -38,7 +38,7 @@ export function writeReport(results, target) {
   }
 }
 
-/** Puts the results where they are explained, so that no number there is copied by hand. */
+/** Writes the results into docs/performance.md, so that nobody copies numbers by hand. */
 export function writePage(results) {
   const page = readFileSync(PAGE, 'utf8')
   const [before] = page.split(BEGIN)
@@ -61,12 +61,12 @@ function conditions({ date, minutes, node, cpu, cores, pace, scenarios }) {
   return (
     `${date.slice(0, 16).replace('T', ' ')} UTC, ${cores} cores (${cpu}), Node ${node}; ` +
     `${pace.rounds} rounds of ${pace.duration} ms after ${pace.warmup} ms of warm-up, ` +
-    `${minutes.toFixed(1)} minutes in all. Load average during the run, the benchmark's own ` +
-    `included: ${range}.`
+    `${minutes.toFixed(1)} minutes in total. Load average during the run, with the load of the ` +
+    `benchmark itself: ${range}.`
   )
 }
 
-/** More digits than that no measurement here has. */
+/** No measurement here has more significant digits. */
 function fourDigits(_key, value) {
   return typeof value === 'number' && !Number.isInteger(value)
     ? Number(value.toPrecision(4))

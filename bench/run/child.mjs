@@ -1,10 +1,10 @@
-// Processes that answer in lines, on a leash: none outlives its time.
+// Starts processes that print lines of JSON. A process that is silent for too long is killed.
 
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** Milliseconds; the longest that any contender takes is a few seconds. */
-const LEASH = 30_000
+/** Milliseconds to wait for a line. Every contender needs a few seconds at most. */
+const TIMEOUT = 30_000
 
 /**
  * @param {string} command
@@ -16,15 +16,16 @@ export function startChild(command, args, { env, stderr = 'inherit' } = {}) {
     stdio: ['pipe', 'pipe', stderr],
     env: { ...process.env, ...env },
   })
-  // One that died has no stdin to take; that it is dead is told by the line that does not come.
+  // A process that has ended closes its stdin. `line` reports that it ended.
   child.stdin.on('error', () => {})
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
 
   async function line() {
-    const leash = setTimeout(() => child.kill('SIGKILL'), LEASH)
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT)
     const { value } = await lines.next()
-    clearTimeout(leash)
-    if (value === undefined) throw new Error(`${[command, ...args].join(' ')} ended early`)
+    clearTimeout(timer)
+    if (value === undefined)
+      throw new Error(`${[command, ...args].join(' ')} ended before it printed a line`)
     return JSON.parse(value)
   }
 

@@ -1,4 +1,4 @@
-// One contender, once, in a process of its own: what its scenario's `kind` says, to numbers.
+// Runs one contender once, in its own process, as the `kind` of its scenario says. Gives a sample.
 
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
@@ -11,19 +11,19 @@ import { binary } from './server.mjs'
  * @typedef {object} Job
  * @property {string} contender
  * @property {string} baseUrl
- * @property {string} ca PEM of the authority.
+ * @property {string} ca PEM of the certificate authority.
  * @property {string} caFile The same in a file.
  * @property {number} callers
  * @property {number} warmup Milliseconds.
  * @property {number} duration Milliseconds.
- * @property {boolean} [failing] Failures are meant: what contenders say of them is not shown.
+ * @property {boolean} [failing] Failures are expected: the stderr of the contender is hidden.
  */
 
 export const KINDS = { calls, cold, express }
 
 const child = (file) => fileURLToPath(new URL(`../children/${file}`, import.meta.url))
 
-/** Contenders that are no JavaScript; they read their job from stdin. */
+/** Contenders that are not JavaScript; they read their job from stdin. */
 const PROGRAMS = {
   floor: () => [binary('floor')],
   'velt-py': () => [`${pypi('requests==2.34.2')}/bin/python3`, child('velt_py.py')],
@@ -58,14 +58,14 @@ async function cold(job) {
 async function express(job) {
   const { child: server, line } = startNode('express', job)
   const url = `http://127.0.0.1:${await line()}/token`
-  const answer = await (await fetch(url, { method: 'POST' })).json()
-  if (!(answer.token ?? answer)) throw new Error(`${job.contender} answers without a token`)
+  const body = await (await fetch(url, { method: 'POST' })).json()
+  if (!(body.token ?? body)) throw new Error(`The endpoint of ${job.contender} sent no token.`)
 
-  const shoot = (milliseconds) =>
+  const sendRequests = (milliseconds) =>
     autocannon({ url, method: 'POST', connections: job.callers, duration: milliseconds / 1000 })
-  await shoot(job.warmup)
+  await sendRequests(job.warmup)
   server.kill('SIGUSR2')
-  const { latency, non2xx, errors } = await shoot(job.duration)
+  const { latency, non2xx, errors } = await sendRequests(job.duration)
   server.stdin.end()
   const failures = non2xx + errors
   return { ...(await line()), failures, latencyP50: latency.p50, latencyP99: latency.p99 }

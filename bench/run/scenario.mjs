@@ -1,5 +1,5 @@
-// All rounds of one scenario. In a round each contender runs once, and each round begins with
-// another one, so that a machine that grows slower is unfair to all alike.
+// Runs all rounds of one scenario. In a round each contender runs once. Each round starts with another
+// contender, so that a machine that becomes slower affects all of them alike.
 
 import os from 'node:os'
 import { performance } from 'node:perf_hooks'
@@ -31,7 +31,7 @@ export async function runScenario(scenario, pace, { ca, caFile, ...certificate }
   return samples
 }
 
-/** Adds what the server and the machine were busy with, to see what limited the contender. */
+/** Adds the CPU use of the server and the machine: it shows what limited the contender. */
 async function withMachine(server, run) {
   const started = performance.now()
   const before = { server: server.cpu(), machine: machineCpu() }
@@ -46,7 +46,7 @@ async function withMachine(server, run) {
   }
 }
 
-/** Milliseconds that all cores of this machine were busy, with whatever it was. */
+/** Milliseconds of CPU time that all processes of this machine used. */
 function machineCpu() {
   const busy = ({ times }) => times.user + times.nice + times.sys + times.irq
   return os.cpus().reduce((sum, core) => sum + busy(core), 0)

@@ -1,4 +1,4 @@
-// The server of `rust/`, one process per scenario.
+// Starts the server of `rust/`: one process per scenario.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,7 @@ export async function startServer({ cert, key }, settings = {}) {
   }
 }
 
-/** Microseconds that the kernel ran the threads of a process; NaN where Linux is not there to ask. */
+/** CPU time of all threads of a process in microseconds; NaN on systems other than Linux. */
 function cpuOf(pid) {
   try {
     const spent = (thread) =>

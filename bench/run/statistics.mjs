@@ -5,8 +5,8 @@ export function median(values) {
 }
 
 /**
- * The ratios of two contenders, each of one round, where the machine was the same for both: their
- * median and their ends.
+ * The ratio of two contenders in each round: their median, least and most. Within a round, the machine
+ * was in the same condition for both.
  */
 export function ratio(samples, of, to, metric) {
   const ratios = samples[of].map((sample, round) => sample[metric] / samples[to][round][metric])

@@ -1,6 +1,6 @@
 export default {
-  // The addon is for Node to load, not for a bundler.
+  // Node must load the addon: a bundler cannot.
   serverExternalPackages: ['velt-auth'],
-  // This folder has a lock file of its own, and is inside of another that has one too.
+  // This folder and its parent both have a lock file: this is the root of the app.
   turbopack: { root: import.meta.dirname },
 }

@@ -1,5 +1,5 @@
-// Installs the velt-auth of this checkout, where in your own app `npm install velt-auth` does it. It
-// is copied: Next.js takes a link for a part of the app, and would bundle it.
+// Installs the velt-auth of this checkout. Your own app runs `npm install velt-auth` instead. The files
+// are copied, because Next.js treats a linked package as part of the app and bundles it.
 
 import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 

@@ -1,4 +1,4 @@
-// What the examples share: a page, and signing in. The token endpoint is the framework's.
+// The page and the sign-in that the examples share. The token endpoint comes from the framework.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -9,7 +9,7 @@ import { SIGN_OUT, signedIn, signIn } from './sessions.mjs'
 const { resolve } = createRequire(import.meta.url)
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** The page's import map says which module is which; the SDK has its version in its path. */
+/** The page's import map points to these modules. The path of the SDK contains its version. */
 const FILES = [
   [/^\/$/, 'text/html; charset=utf-8', here('page.html')],
   [/^\/velt-auth-browser\.js$/, 'text/javascript', resolve('velt-auth/browser')],
@@ -18,9 +18,9 @@ const FILES = [
 ]
 
 /**
- * @param {import('node:http').RequestListener} app answers what is under `/api/`
- * @param {string} apiKey Velt's, which is no secret
- * @param {boolean} emulated whether the page takes its SDK from here, and not from Velt's CDN
+ * @param {import('node:http').RequestListener} app handles the requests under `/api/`
+ * @param {string} apiKey Velt's API key, which is not a secret
+ * @param {boolean} emulated whether the page loads velt-sdk.js from here, not the SDK from Velt's CDN
  */
 export function createSite(app, apiKey, emulated = true) {
   return createServer(async (req, res) => {

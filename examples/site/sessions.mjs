@@ -1,4 +1,4 @@
-// Your own users and sessions: a database and a session store in real life.
+// Your own users and sessions. A real app has a database and a session store.
 
 import { randomUUID } from 'node:crypto'
 
@@ -8,7 +8,7 @@ const USERS = {
 }
 const sessions = new Map()
 
-/** A new session's cookie, or nothing where there is no such user. */
+/** The cookie of a new session, or undefined if the user does not exist. */
 export function signIn(userId) {
   if (!Object.hasOwn(USERS, userId)) return undefined
   const session = randomUUID()
@@ -18,7 +18,7 @@ export function signIn(userId) {
 
 export const SIGN_OUT = 'session=; Max-Age=0; Path=/'
 
-/** Who the request's cookies say it is: the user as Velt shall know them, or nobody. */
+/** The user of the session that the request's cookies name, as Velt gets it; or undefined. */
 export function signedIn(cookie) {
   return sessions.get(/(?:^|; )session=([^;]+)/.exec(cookie ?? '')?.[1])
 }

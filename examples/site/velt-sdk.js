@@ -1,15 +1,15 @@
-// Plays Velt's SDK where there is no Velt: what cdn.velt.dev would serve. It asks the auth provider
-// for a token at the start, when the token expires, and again when asking failed, checks that it is
-// this user's, and says in a panel what it has.
+// A stand-in for Velt's SDK (which cdn.velt.dev serves). It gets a token from the auth provider at the
+// start, when the token expires, and again after a failure. It checks that the token belongs to the
+// user, and shows its claims in a panel.
 
 const DEFAULT_RETRIES = { retryCount: 3, retryDelay: 1000 }
 const CHECKED = ['userId', 'organizationId', 'email']
 
 const listeners = []
-let renewal
+let refreshTimer
 
 const Velt = {
-  /** What was brought so far, tokens and errors, for tests to read. */
+  /** The tokens and errors so far, for tests. */
   log: [],
 
   async init() {
@@ -17,7 +17,7 @@ const Velt = {
   },
 
   async setVeltAuthProvider(provider) {
-    clearTimeout(renewal)
+    clearTimeout(refreshTimer)
     Velt.renew = () => start(provider)
     return await Velt.renew()
   },
@@ -41,7 +41,7 @@ async function start({ user, generateToken, retryConfig, onError }) {
     } catch (error) {
       Velt.log.push({ error: error.message })
       if (attempt === retryCount) {
-        show('refused', 'Not signed in to Velt', { user: user.userId, why: error.message })
+        show('refused', 'Not signed in to Velt', { user: user.userId, reason: error.message })
         onError?.(error)
         return null
       }
@@ -50,14 +50,14 @@ async function start({ user, generateToken, retryConfig, onError }) {
   }
 }
 
-/** Throws where Velt would refuse: a token of somebody else. */
+/** Throws where Velt rejects a token: if it belongs to another user. */
 function accept(user, token, onExpiry) {
   const claims = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')))
   const wrong = CHECKED.find((name) => name in user && (claims[name] ?? null) !== user[name])
   if (wrong) throw new Error(`The token is not for this ${wrong}.`)
   Velt.log.push({ token })
-  clearTimeout(renewal)
-  renewal = setTimeout(onExpiry, Math.min(claims.exp * 1000 - Date.now(), 2 ** 31 - 1))
+  clearTimeout(refreshTimer)
+  refreshTimer = setTimeout(onExpiry, Math.min(claims.exp * 1000 - Date.now(), 2 ** 31 - 1))
   show('accepted', 'Signed in to Velt', {
     user: claims.userId,
     organization: claims.organizationId,
@@ -92,7 +92,7 @@ function show(state, title, facts) {
     list.append(term, detail)
   }
   const note = document.createElement('small')
-  note.textContent = 'This panel is drawn by a stand-in for Velt’s SDK.'
+  note.textContent = 'A stand-in for Velt’s SDK shows this panel.'
   root.append(style, heading, list, note)
   document.querySelector('velt-panel')?.remove()
   document.body.append(panel)

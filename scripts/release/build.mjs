@@ -1,6 +1,7 @@
-// `npm run build:release [name …]`: release addons, each into its folder in npm/. `here` is the one
-// that this machine loads; without names, all that it can build. It ends with what it built, and
-// with what it could not build and why.
+// `npm run build:release -- [name …]`: builds release addons, each into its folder in npm/. The name
+// `here` means the platform of this machine; without names, the script builds every platform that
+// this machine can build. At the end it prints the platforms that it built, and why it did not build
+// the others.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -13,7 +14,10 @@ const LIBRARY = { linux: 'libvelt_auth.so', darwin: 'libvelt_auth.dylib', win32:
 
 const MACHINE = { linux: 'Linux', darwin: 'macOS', win32: 'Windows' }
 
-/** Inlines nearly as little as `opt-level = "s"`: most of what that saves, for a fraction of its cost. */
+/**
+ * Limits inlining nearly as much as `opt-level = "s"`: it saves most of the same size, and costs only a
+ * fraction of the speed.
+ */
 const SMALL = ['-Cllvm-args=-inline-threshold=60']
 
 function build(platform) {
@@ -28,7 +32,7 @@ function build(platform) {
   copyFileSync(join(CHECKOUT, 'target', triple, 'release', LIBRARY[os]), addon)
 }
 
-/** Panic messages name source files: not with the paths of whoever built, so that anyone can. */
+/** Removes the paths of this machine from panic messages: so every machine builds the same addon. */
 function remapped() {
   const sources = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry', 'src')
   const registries = existsSync(sources) ? readdirSync(sources) : []
@@ -36,23 +40,26 @@ function remapped() {
   return folders.map((folder) => `--remap-path-prefix=${folder}=`)
 }
 
-/** Whether this very Node loads the addon of `platform`. */
+/** Whether the Node that runs this script can load the addon of this platform. */
 function isHere({ os, cpu, libc }) {
   const { glibcVersionRuntime } = process.report.getReport().header
-  const ours = process.platform !== 'linux' ? undefined : glibcVersionRuntime ? 'glibc' : 'musl'
-  return os === process.platform && cpu === process.arch && libc === ours
+  const current = process.platform !== 'linux' ? undefined : glibcVersionRuntime ? 'glibc' : 'musl'
+  return os === process.platform && cpu === process.arch && libc === current
 }
 
-function main(asked) {
-  const names = asked.map((name) => (name === 'here' ? PLATFORMS.find(isHere)?.name : name))
+function main(args) {
+  const names = args.map((name) => (name === 'here' ? PLATFORMS.find(isHere)?.name : name))
   const unknown = names.filter((name) => !PLATFORMS.some((platform) => platform.name === name))
-  if (unknown.length > 0) throw new Error(`not in napi.targets: ${unknown}`)
+  if (unknown.length > 0)
+    throw new Error(
+      `Unknown platforms: ${unknown}. napi.targets in package.json lists the platforms.`,
+    )
   const rows = []
   for (const platform of PLATFORMS) {
     const { name, os, addon } = platform
     if (names.length > 0 && !names.includes(name)) continue
     if (os !== process.platform) {
-      rows.push([name, `not built: it takes a ${MACHINE[os]} machine`])
+      rows.push([name, `not built: it needs a ${MACHINE[os]} machine`])
       if (names.length > 0) process.exitCode = 1
       continue
     }

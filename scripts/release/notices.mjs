@@ -1,4 +1,4 @@
-// The licences of what is linked into an addon: they ask to come along with it.
+// The licences of the crates that are linked into an addon: they must be shipped with it.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,13 +7,13 @@ import { run } from './run.mjs'
 
 const LICENCE_FILE = /^(licen[cs]e|notice|copying|copyright)/i
 
-/** Texts of licences that do not apply where MIT can be chosen. */
+/** Files of licences that do not apply where MIT is a choice. */
 const NOT_MIT = /apache|isc|unlicense|copying/i
 
 /** @returns {string} the text of THIRD-PARTY-NOTICES for the addon that is built for `triple` */
 export function notices(triple) {
   const crates = linkedCrates(triple)
-  /** Each text once, with all that it covers. @type {Map<string, string[]>} */
+  /** Each licence text, with the crates that it covers. @type {Map<string, string[]>} */
   const texts = new Map()
   for (const crate of crates) {
     for (const text of licenceTexts(crate)) {
@@ -26,7 +26,7 @@ export function notices(triple) {
   return `The addon of velt-auth contains the software below, under these licences.${line}${parts.join(line)}\n`
 }
 
-/** Crates that end up in the addon: neither build scripts nor macros do. */
+/** The crates whose code is in the addon: not those of build scripts and procedural macros. */
 function linkedCrates(triple) {
   const filter = ['--filter-platform', triple]
   const args = ['metadata', '--locked', '--format-version', '1', ...filter]
@@ -49,7 +49,7 @@ function linkedCrates(triple) {
   return [...[...linked].map((id) => crates.get(id)), rust]
 }
 
-/** @returns {string[]} what the crate asks to be shown, MIT where it lets us choose */
+/** @returns {string[]} the licence texts of a crate; only MIT where MIT is a choice */
 function licenceTexts({ name, license, authors, manifest_path }) {
   const folder = manifest_path && dirname(manifest_path)
   const files = folder ? readdirSync(folder).filter((file) => LICENCE_FILE.test(file)) : []
@@ -60,7 +60,8 @@ function licenceTexts({ name, license, authors, manifest_path }) {
       readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim(),
     )
   }
-  if (!/\bMIT\b/.test(license)) throw new Error(`${name} comes without its licence (${license})`)
+  if (!/\bMIT\b/.test(license))
+    throw new Error(`The crate ${name} contains no licence text (${license}).`)
   const [, permission] = readFileSync(join(CHECKOUT, 'LICENSE'), 'utf8').split(/^Copyright.*\n/m)
   const holders = authors.length > 0 ? authors.join(', ') : `the authors of ${name}`
   return [`MIT License\n\nCopyright (c) ${holders}\n${permission}`.trim()]

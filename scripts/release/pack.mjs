@@ -1,5 +1,5 @@
-// `npm run package`: the tarballs of a release, in npm/, from the addons that `build:release` left
-// there. The packages are made here, in one go from one version: so they cannot part.
+// `npm run package`: makes the tarballs of a release in npm/, from the addons that `build:release` put
+// there. All packages are made in one run, so that their versions agree.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -10,18 +10,25 @@ import { run } from './run.mjs'
 
 const { name, version, license, engines } = manifest
 
-/** What all packages say. npm checks `repository` against the workflow that publishes. */
-const COMMON = { version, license, engines, ...repository() }
+/** The fields of every package. */
+const COMMON = { version, license, engines, repository: repository() }
 
-/** Fields that serve a checkout; `private` keeps it from being published as it is. */
-const OURS = ['private', 'devDependencies', 'overrides', 'scripts', 'napi']
+/** Fields that only the checkout needs; `private` keeps npm from publishing the checkout. */
+const CHECKOUT_ONLY = ['private', 'devDependencies', 'overrides', 'scripts', 'napi']
 
+/**
+ * npm compares `repository` with the workflow that publishes: a fork, or a repository that was
+ * renamed, publishes under its own address.
+ */
 function repository() {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
-  return path ? { repository: { type: 'git', url: `git+${server}/${path}.git` } } : {}
+  return path ? { type: 'git', url: `git+${server}/${path}.git` } : manifest.repository
 }
 
-/** One addon, and what its licences ask for; without the addon, only what npm would know of it. */
+/**
+ * A platform package: its addon and the licences of its crates. Without the addon, only package.json
+ * is written: the tests need it to describe a platform that is not built here.
+ */
 function packPlatform({ triple, name: platform, os, cpu, libc, packageName, folder, file, addon }) {
   write(folder, 'package.json', {
     name: packageName,
@@ -34,7 +41,7 @@ function packPlatform({ triple, name: platform, os, cpu, libc, packageName, fold
     files: [file, 'THIRD-PARTY-NOTICES.txt'],
   })
   if (!existsSync(addon)) {
-    console.log(`${packageName}: not packed, since it is not built here`)
+    console.log(`${packageName}: not packed, because its addon is not built`)
     return
   }
   write(folder, 'README.md', `The addon of ${name} for ${platform}: install \`${name}\`.\n`)
@@ -43,19 +50,19 @@ function packPlatform({ triple, name: platform, os, cpu, libc, packageName, fold
   pack(folder)
 }
 
-/** The JavaScript, which names all platform packages, in its own version. */
+/** The package velt-auth: the JavaScript. It names all platform packages of its own version. */
 async function packMain() {
   const folder = join(STAGE, name)
   rmSync(folder, { recursive: true, force: true })
   const listing = run('npm', ['pack', '--dry-run', '--json'], { cwd: CHECKOUT, stdio: 'pipe' })
   const bundled = await bundle(folder)
   for (const { path } of onlyPackage(listing).files) {
-    // The addon's own types: our JavaScript is checked against them, users have index.d.ts.
+    // These types of the addon are for the checkout, where they check the JavaScript.
     if (path === 'lib/addon.d.ts' || bundled.includes(path)) continue
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     copyFileSync(join(CHECKOUT, path), join(folder, path))
   }
-  const published = Object.entries(manifest).filter(([field]) => !OURS.includes(field))
+  const published = Object.entries(manifest).filter(([field]) => !CHECKOUT_ONLY.includes(field))
   const optionalDependencies = Object.fromEntries(
     PLATFORMS.map(({ packageName }) => [packageName, version]),
   )
@@ -68,8 +75,10 @@ async function packMain() {
 }
 
 /**
- * What is behind the entry points, in one file each, which knows its version: finding and reading many
- * small files is a third of the time that loading takes. Gives the files that are in them.
+ * Bundles the modules behind the entry points, because finding and reading many small files is a third
+ * of the load time. The version is compiled in.
+ *
+ * @returns {Promise<string[]>} the source files that the bundles contain
  */
 async function bundle(folder) {
   const json = { contents: JSON.stringify({ version }), loader: 'json' }
@@ -104,7 +113,7 @@ function pack(folder) {
   for (const { path, size } of listed.files) console.log(`  ${path} ${size}`)
 }
 
-/** npm lists packages in an array, and from version 12 on by their names. */
+/** npm prints an array of packages; from version 12 on, an object with their names as keys. */
 function onlyPackage(listing) {
   return Object.values(JSON.parse(listing))[0]
 }

@@ -1,4 +1,4 @@
-// What is released, from the one list of it: `napi.targets` in package.json.
+// The platforms of a release. `napi.targets` in package.json is the only list of them.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,17 +7,17 @@ import { parseTriple } from '@napi-rs/cli'
 
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Everything a release consists of is put here, and nothing of it is committed. */
+/** The folder of all files of a release. They are not committed. */
 export const STAGE = join(CHECKOUT, 'npm')
 
-/** Programs that are fetched for a build or a test, and installed nowhere. */
+/** The folder of the programs that builds and tests download. Nothing is installed on the machine. */
 export const TOOLS = join(CHECKOUT, 'target', 'tools')
 
 export const manifest = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'))
 
 const LIBC = { gnu: 'glibc', musl: 'musl' }
 
-/** One npm package with one addon each. */
+/** Each platform has an npm package with one addon. */
 export const PLATFORMS = manifest.napi.targets.map((triple) => {
   const { platformArchABI: name, platform: os, arch: cpu, abi } = parseTriple(triple)
   const folder = join(STAGE, name)

@@ -1,5 +1,5 @@
-// Publishes npm/*.tgz, the platform packages first: nobody shall find velt-auth without them. It may
-// be repeated: what is published already stays as it is.
+// Publishes npm/*.tgz, the platform packages first, because velt-auth cannot be installed without them.
+// It can be repeated: it skips the packages that are already published.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,15 +8,18 @@ import { run, succeeds } from './run.mjs'
 const { name, version, napi } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const tag = process.env.GITHUB_REF_NAME
-if (tag !== `v${version}`) throw new Error(`the tag is ${tag}, the version ${version}`)
+if (tag !== `v${version}`)
+  throw new Error(`The tag is ${tag}, but the version in package.json is ${version}.`)
 
 const suffix = `-${version}.tgz`
 const packages = readdirSync('npm')
   .filter((file) => file.endsWith(suffix))
   .map((file) => file.slice(0, -suffix.length))
-if (packages.length !== napi.targets.length + 1) throw new Error(`incomplete: ${packages}`)
+if (packages.length !== napi.targets.length + 1)
+  throw new Error(`npm/ does not contain all packages of version ${version}, only: ${packages}`)
 
-for (const one of [...packages.filter((other) => other !== name), name]) {
-  if (succeeds('npm', ['view', `${one}@${version}`, 'version'])) console.log(`${one} is there`)
-  else run('npm', ['publish', join('npm', one + suffix), '--provenance', '--access', 'public'])
+for (const next of [...packages.filter((other) => other !== name), name]) {
+  const isPublished = succeeds('npm', ['view', `${next}@${version}`, 'version'])
+  if (isPublished) console.log(`${next} is already published`)
+  else run('npm', ['publish', join('npm', next + suffix), '--provenance', '--access', 'public'])
 }

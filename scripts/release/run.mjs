@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process'
 
-/** On Windows npm is a script, which only a shell starts. */
+/** On Windows npm is a script: only a shell can start it. */
 const shell = process.platform === 'win32'
 
 /**
- * Runs a program to its end, its output shown unless `stdio` says otherwise.
+ * Runs a program to its end. Its output is shown, unless `stdio` is 'pipe'.
  *
- * @returns {string} what it printed, where `stdio` caught it
- * @throws if it fails
+ * @returns {string} its output, if `stdio` is 'pipe'
+ * @throws if the program fails
  */
 export function run(command, args, { env, stdio = 'inherit', ...options } = {}) {
   const { status, error, stdout, stderr } = spawnSync(command, args, {

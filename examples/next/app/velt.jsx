@@ -4,9 +4,9 @@ import { VeltProvider } from '@veltdev/react'
 import { useMemo } from 'react'
 import { createAuthProvider } from 'velt-auth/browser'
 
-/** `cdnHost` is where Velt's SDK comes from, if not from Velt's own CDN. */
+/** `cdnHost` is the host of Velt's SDK, if it is not Velt's own CDN. */
 export function Velt({ apiKey, cdnHost, user: { userId, organizationId, email } }) {
-  // Velt's SDK starts anew with each new provider, so it is made once for a user.
+  // Velt's SDK restarts with each new provider, so the provider is created once per user.
   const authProvider = useMemo(
     () => createAuthProvider({ user: { userId, organizationId, email } }),
     [userId, organizationId, email],

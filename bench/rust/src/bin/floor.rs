@@ -1,7 +1,7 @@
-//! The floor: the HTTP library of the package, called from Rust alone. What our addon costs beyond
-//! this is the price of being called from Node, and of errors, retries and deadlines.
+//! The floor: the HTTP library of the package, called from Rust alone. The addon costs more than this:
+//! the difference is the cost of calls from Node, and of errors, retries and deadlines.
 //!
-//! Reads its [`Load`] as one line of JSON, and prints what `bench/process.mjs` prints.
+//! Reads its [`Load`] as one line of JSON, and prints the same fields as `bench/children/calls.mjs`.
 
 use std::error::Error;
 use std::fs;
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 /// `USER_HZ`, the unit of CPU times in `/proc`: 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The load, as the scenario has it; milliseconds.
+/// The load of the scenario; times are in milliseconds.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Load {
     base_url: String,
-    /// The authority's PEM.
+    /// PEM of the certificate authority.
     ca: String,
     callers: usize,
     warmup: u64,
@@ -45,17 +45,17 @@ struct Report {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    result: AnswerResult,
+struct ResponseBody {
+    result: ResponseResult,
 }
 
 #[derive(Deserialize)]
-struct AnswerResult {
-    data: AnswerData,
+struct ResponseResult {
+    data: ResponseData,
 }
 
 #[derive(Deserialize)]
-struct AnswerData {
+struct ResponseData {
     token: String,
 }
 
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As the package makes it: see `src/core/transport.rs`.
+/// The same client as in the package: see `src/core/velt/transport.rs`.
 fn client(ca: &str) -> Result<Client, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca.as_bytes()).flatten());
@@ -105,7 +105,8 @@ fn client(ca: &str) -> Result<Client, Box<dyn Error>> {
         .build()?)
 }
 
-/// Keeps `callers` calls in flight for so many milliseconds: the latencies (ms), and how many failed.
+/// Runs `callers` callers for a number of milliseconds. Returns the latencies (ms) and the number of
+/// failures.
 async fn run(
     client: &Client,
     url: &Arc<str>,
@@ -155,8 +156,8 @@ async fn generate(client: &Client, url: &str) -> Result<String, Box<dyn Error + 
         .post(url)
         .header("content-type", "application/json")
         .body(body.to_string());
-    let answer = request.send().await?.error_for_status()?.bytes().await?;
-    let Answer { result } = serde_json::from_slice(&answer)?;
+    let body = request.send().await?.error_for_status()?.bytes().await?;
+    let ResponseBody { result } = serde_json::from_slice(&body)?;
     Ok(result.data.token)
 }
 

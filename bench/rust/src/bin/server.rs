@@ -1,8 +1,8 @@
-//! Velt's token endpoint as a benchmark wants it: TLS, HTTP/1.1 and HTTP/2, one fixed token, and
-//! delays, errors and stalls in exact shares. It does next to nothing per request, on every core,
-//! so that what is measured is the caller.
+//! Velt's token API for the benchmark: TLS, HTTP/1.1 and HTTP/2, one fixed token, and delays, errors
+//! and stalls in exact shares. It does very little work per request and uses every core, so that the
+//! benchmark measures the caller.
 //!
-//! Reads its [`Settings`] as one line of JSON, prints its port, and ends when stdin does.
+//! Reads its [`Settings`] as one line of JSON, prints its port, and ends when stdin ends.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -28,29 +28,29 @@ use tokio_rustls::TlsAcceptor;
 const ENDPOINT: &str = "/v1/auth/token/get";
 const FAILURE: &[u8] = br#"{"error":{"message":"Try again.","status":"UNAVAILABLE"}}"#;
 
-/// What the benchmark asks of the server.
+/// The settings of a scenario.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Settings {
     /// PEM of the server's certificate and of its key.
     certificate: String,
     key: String,
-    /// The token that every good answer holds.
+    /// The token in every successful response.
     token: String,
-    /// Milliseconds before each answer.
+    /// Milliseconds before each response.
     #[serde(default)]
     delay: u64,
-    /// The share of answers that are a 503.
+    /// The share of responses that are a 503.
     #[serde(default)]
     error_share: f64,
-    /// The share of answers that come `stall` milliseconds late.
+    /// The share of responses that are `stall` milliseconds late.
     #[serde(default)]
     stall_share: f64,
     #[serde(default)]
     stall: u64,
 }
 
-/// What each request needs.
+/// The state that all requests share.
 struct Endpoint {
     success: Bytes,
     delay: Duration,
@@ -59,7 +59,7 @@ struct Endpoint {
     stalls: Share,
 }
 
-/// Picks every n-th, not at random: equal for all contenders.
+/// Chooses every n-th request, not random ones: so it is the same for all contenders.
 struct Share {
     share: f64,
     seen: AtomicU64,
@@ -74,7 +74,7 @@ impl Share {
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn takes_this(&self) -> bool {
+    fn takes_next(&self) -> bool {
         let seen = self.seen.fetch_add(1, Ordering::Relaxed) as f64;
         (seen * self.share).floor() < ((seen + 1.0) * self.share).floor()
     }
@@ -110,13 +110,13 @@ fn tls(settings: &Settings) -> Result<ServerConfig, Box<dyn Error>> {
     Ok(config)
 }
 
-/// A connection, until the caller ends it; what goes wrong with it is the caller's to report.
+/// Serves a connection until the caller ends it. Errors are ignored, because the caller reports them.
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, endpoint: Arc<Endpoint>) {
     stream.set_nodelay(true).ok();
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
-    let service = service_fn(move |request| Arc::clone(&endpoint).answer(request));
+    let service = service_fn(move |request| Arc::clone(&endpoint).respond(request));
     auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await
@@ -139,22 +139,22 @@ impl Endpoint {
         }
     }
 
-    async fn answer(
+    async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let asks_for_token = request.method() == Method::POST && request.uri().path() == ENDPOINT;
-        // Read whole, so that the connection can be used again.
+        let is_token_request = request.method() == Method::POST && request.uri().path() == ENDPOINT;
+        // The whole body is read, so that the connection can be reused.
         let is_whole = request.into_body().collect().await.is_ok();
-        if !asks_for_token || !is_whole {
+        if !is_token_request || !is_whole {
             return Ok(json(StatusCode::NOT_FOUND, Bytes::from_static(FAILURE)));
         }
-        let is_late = self.stalls.takes_this();
+        let is_late = self.stalls.takes_next();
         let wait = self.delay + if is_late { self.stall } else { Duration::ZERO };
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        if self.errors.takes_this() {
+        if self.errors.takes_next() {
             let failure = Bytes::from_static(FAILURE);
             return Ok(json(StatusCode::SERVICE_UNAVAILABLE, failure));
         }

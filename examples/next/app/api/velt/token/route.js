@@ -5,7 +5,7 @@ import { signedIn } from '../../../session.js'
 let handle
 
 export function POST(request) {
-  // Made when it is first asked: `next build` loads this module too, where there are no secrets.
+  // Created by the first request: `next build` also loads this module, and has no secrets.
   handle ??= veltTokenHandler({ client: new VeltAuthClient(), identify: signedIn })
   return handle(request)
 }

@@ -1,6 +1,6 @@
-// `npm run bench:require`: how long the installed package takes to load, by `require` and by `import`,
-// and then to make its first client; beside undici and an empty file, each time in a process of its
-// own. Under 5 ms by `require` is the aim, on a machine that takes 1.5 ms for the empty file.
+// `npm run bench:load`: measures how long the installed package takes to load, by `require` and by
+// `import`, and then to make its first client; beside undici and an empty file. Each measurement is a
+// new process. The aim is under 5 ms by `require`, on a machine that takes 1.5 ms for the empty file.
 
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -16,11 +16,11 @@ const SUBJECTS = {
     first: "new loaded.VeltAuthClient({ apiKey: 'k', authToken: 'a' })",
   },
   undici: { path: resolve('undici'), first: 'new loaded.Agent()' },
-  // What Node takes for the first file of any program.
-  'nothing (the zero)': { path: resolve('./children/nothing.cjs'), first: '' },
+  // The time that Node takes for the first file of any program.
+  'empty file': { path: resolve('./children/nothing.cjs'), first: '' },
 }
 
-// Certificates of this machine's own would be read for the client, and few servers have them.
+// Most servers have no NODE_EXTRA_CA_CERTS: the first client would also read those certificates.
 const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
 
 /** The milliseconds that a program in a new process prints. */
@@ -57,9 +57,9 @@ for (let round = 0; round < ROUNDS; round += 1) {
 }
 
 for (const { name, rounds } of measured) {
-  const median = (what) =>
+  const median = (name) =>
     rounds
-      .map((times) => times[what])
+      .map((times) => times[name])
       .sort((a, b) => a - b)
       [(ROUNDS - 1) / 2].toFixed(2)
   console.log(
