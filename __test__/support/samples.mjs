@@ -155,8 +155,13 @@ async function compileInApp(folder, declarations, samples, errors) {
   }
 }
 
-/** Whether a sample starts an emulator: such a sample is a complete program. */
-export const isProgram = ({ imports, code }) => (imports + code).includes("'velt-auth/emulator'")
+/**
+ * Whether a sample is a complete program: it starts an emulator, and closes it. A program that does
+ * not close its emulator runs until it is stopped, and is only compiled.
+ */
+export function isProgram({ imports, code }) {
+  return (imports + code).includes("'velt-auth/emulator'") && code.includes('close()')
+}
 
 /** Runs a sample as its reader does, with `node --test` if it is a test. Rejects if it fails. */
 export async function runSample({ imports, code }) {
