@@ -1,4 +1,4 @@
-// AbortSignal: before, during and after a call.
+// An AbortSignal that is aborted before, during and after a call.
 
 import assert from 'node:assert/strict'
 import { getEventListeners, once } from 'node:events'
@@ -7,7 +7,7 @@ import { generateVeltAuthToken, VeltAuthClient } from 'velt-auth'
 import { emulate, emulateWithClient } from './support/emulator.mjs'
 import { startRawServer } from './support/servers.mjs'
 
-test('before: nothing is sent, and the reason is the rejection', async (t) => {
+test('a signal that is already aborted rejects the call with its reason, and sends nothing', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const reason = new Error('no longer wanted')
   await assert.rejects(client.generateToken('ada', { signal: AbortSignal.abort(reason) }), reason)
@@ -17,7 +17,7 @@ test('before: nothing is sent, and the reason is the rejection', async (t) => {
   assert.equal(emulator.connections, 0)
 })
 
-test('during: the call ends at once, and the server sees its connection close', async (t) => {
+test('an abort during the request rejects the call at once, and closes the connection', async (t) => {
   const closed = []
   const controller = new AbortController()
   const reason = { why: 'the visitor left' }
@@ -30,11 +30,11 @@ test('during: the call ends at once, and the server sees its connection close', 
     .generateToken('ada', { signal: controller.signal })
     .catch((error) => error)
   assert.equal(outcome, reason)
-  assert.equal(closed.length, 1, 'it was not tried again')
+  assert.equal(closed.length, 1, 'it was not retried')
   await closed[0]
 })
 
-test('during the wait between two attempts', async (t) => {
+test('an abort during the wait between two attempts ends the call without another attempt', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ status: 503, retryAfter: 10 })
   const controller = new AbortController()
@@ -45,14 +45,14 @@ test('during the wait between two attempts', async (t) => {
   assert.equal(emulator.requests.length, 1)
 })
 
-test('AbortSignal.timeout', async (t) => {
+test('AbortSignal.timeout rejects the call with a TimeoutError', async (t) => {
   const { emulator, options } = await emulate(t)
   emulator.fault({ stall: 'headers' })
   const call = generateVeltAuthToken('ada', { ...options, signal: AbortSignal.timeout(50) })
   await assert.rejects(call, { name: 'TimeoutError' })
 })
 
-test('after: nothing happens, and no listener is left on the signal', async (t) => {
+test('an abort after the call has no effect, and the signal keeps no listener', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const controller = new AbortController()
   const { token } = await client.generateToken('ada', { signal: controller.signal })
@@ -63,7 +63,7 @@ test('after: nothing happens, and no listener is left on the signal', async (t) 
   controller.abort()
 })
 
-test('many calls may share a signal, and no warning is printed', async (t) => {
+test('20 calls share one signal without a warning', async (t) => {
   const { client } = await emulateWithClient(t)
   const warnings = []
   const warn = (warning) => warnings.push(warning.message)
@@ -76,7 +76,7 @@ test('many calls may share a signal, and no warning is printed', async (t) => {
   assert.deepEqual(warnings, [])
 })
 
-test("one caller's abort is its own", async (t) => {
+test('an abort does not cancel another call for the same user', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ delay: 200, times: 2 })
   const controller = new AbortController()

@@ -1,4 +1,4 @@
-// Bad input is refused before anything is sent, by a sentence that says what to do.
+// Invalid input is rejected before a request is sent. The error message says what to do.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,7 +7,7 @@ import { emulate } from './support/emulator.mjs'
 
 const CREDENTIALS = { apiKey: 'key', authToken: 'auth' }
 
-/** `[options, what the message says]` */
+/** `[options, pattern of the error message]` */
 const OPTIONS = [
   [{}, /apiKey is missing: .* set VELT_API_KEY/],
   [{ apiKey: 'key' }, /authToken is missing: .* set VELT_AUTH_TOKEN/],
@@ -38,7 +38,7 @@ const OPTIONS = [
 ]
 
 for (const [options, message] of OPTIONS) {
-  test(`options ${message.source}`, async () => {
+  test(`invalid options are rejected with the message ${message.source}`, async () => {
     assert.throws(() => new VeltAuthClient(options), { code: 'ERR_VELT_CONFIG', message })
     await assert.rejects(
       generateVeltAuthToken('ada', options),
@@ -53,7 +53,7 @@ const withResource = (changes) => ({
   permissions: { resources: [DOCUMENT, { ...DOCUMENT, ...changes }] },
 })
 
-/** `[user, what the message says, apiVersion]` */
+/** `[user, pattern of the error message, apiVersion]` */
 const USERS = [
   [undefined, /user must be an object, not undefined/],
   [null, /user must be an object, not null/],
@@ -95,7 +95,7 @@ const USERS = [
   [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/, 'v2'],
 ]
 
-test('users that Velt cannot take', async (t) => {
+test('invalid users are rejected with ERR_VELT_INVALID_USER before a request is sent', async (t) => {
   const { emulator, options } = await emulate(t)
   for (const [user, message, apiVersion] of USERS) {
     const client = new VeltAuthClient({ ...options, apiVersion })
@@ -110,13 +110,13 @@ test('users that Velt cannot take', async (t) => {
   assert.equal(emulator.connections, 0)
 })
 
-test('call options', async (t) => {
+test('invalid call options are rejected with ERR_VELT_CONFIG before a request is sent', async (t) => {
   const { emulator, options } = await emulate(t)
   const client = new VeltAuthClient(options)
   for (const [callOptions, message] of [
     [{ deadline: '1s' }, /options\.deadline must be a whole number/],
     [{ signal: {} }, /options\.signal must be an AbortSignal/],
-    // As old polyfills have it.
+    // An old polyfill of AbortSignal has no other members.
     [
       { signal: { aborted: false, addEventListener() {} } },
       /options\.signal must be an AbortSignal/,
@@ -132,7 +132,7 @@ test('call options', async (t) => {
   assert.equal(emulator.connections, 0)
 })
 
-test('a polluted prototype ends no call', async (t) => {
+test('a `signal` on Object.prototype does not abort calls', async (t) => {
   const { options } = await emulate(t)
   const client = new VeltAuthClient(options)
   Object.prototype.signal = AbortSignal.abort()
@@ -143,7 +143,7 @@ test('a polluted prototype ends no call', async (t) => {
   await Promise.all([generated, got])
 })
 
-test('a polluted prototype makes nobody an admin', async (t) => {
+test('an `isAdmin` on Object.prototype is not sent to Velt', async (t) => {
   const { emulator, options } = await emulate(t)
   Object.prototype.isAdmin = true
   t.after(() => delete Object.prototype.isAdmin)
@@ -151,7 +151,7 @@ test('a polluted prototype makes nobody an admin', async (t) => {
   assert.deepEqual(Object.keys(emulator.requests[0].body.data), ['apiKey', 'authToken', 'userId'])
 })
 
-test('a secret under a name that build tools ship to browsers', (t) => {
+test('an auth token in a variable that build tools copy into browser bundles is rejected', (t) => {
   for (const [name, value] of [
     ['NEXT_PUBLIC_VELT_AUTH_TOKEN', 'whatever'],
     ['VITE_VELT_AUTH_TOKEN', 'auth'],

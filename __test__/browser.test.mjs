@@ -1,5 +1,5 @@
-// The browser's half in a real browser, with Velt's real packages. Their SDK comes from a CDN; here
-// examples/site/velt-sdk.js plays it.
+// velt-auth/browser in a real browser, with Velt's real packages. These load Velt's SDK from a CDN;
+// here examples/site/velt-sdk.js replaces the SDK.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -8,15 +8,15 @@ import { build } from 'esbuild'
 import { VeltAuthClient } from 'velt-auth'
 import { createApp } from '../examples/express/app.mjs'
 import { createSite } from '../examples/site/server.mjs'
-import { brought, launchChromium, openPage } from './support/chromium.mjs'
+import { launchChromium, openPage, receivedBySdk } from './support/chromium.mjs'
 import { emulate } from './support/emulator.mjs'
 import { listen } from './support/servers.mjs'
 import { needs } from './support/tools.mjs'
 
-/** Where each package is used, and how a visitor who is not signed in comes to ask there. */
+/** The page that uses each package, and how a user who is not signed in requests a token there. */
 const PAGES = {
-  '@veltdev/client': { path: '/', ask: (page) => page.click('#nobody') },
-  '@veltdev/react': { path: '/react', ask: () => {} },
+  '@veltdev/client': { path: '/', requestToken: (page) => page.click('#nobody') },
+  '@veltdev/react': { path: '/react', requestToken: () => {} },
 }
 
 async function bundleReactPage() {
@@ -41,7 +41,7 @@ describe('in Chromium', needs('chromium'), () => {
   })
   after(() => browser?.close())
 
-  /** The example with an emulator behind it, and a visitor's page before it. */
+  /** Starts an emulator and the example site, and opens a page in the browser. */
   async function start(t, emulatorOptions) {
     const { emulator, options } = await emulate(t, emulatorOptions)
     const client = new VeltAuthClient({ ...options, maxAttempts: 1 })
@@ -63,57 +63,57 @@ describe('in Chromium', needs('chromium'), () => {
     return { emulator, url, page, requests, signIn }
   }
 
-  for (const [name, { path, ask }] of Object.entries(PAGES)) {
-    test(`${name}: a token arrives, and expiry leads to a new one`, async (t) => {
+  for (const [name, { path, requestToken }] of Object.entries(PAGES)) {
+    test(`${name}: Velt's SDK gets a token, and a new one when the token expires`, async (t) => {
       const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 4000 })
       await signIn()
       await page.goto(url + path)
-      const [{ token }] = await brought(page, 1)
+      const [{ token }] = await receivedBySdk(page, 1)
       assert.equal(emulator.verify(token).userId, 'ada')
-      const [, renewed] = await brought(page, 2)
-      assert.notEqual(renewed.token, token)
-      assert.equal(emulator.verify(renewed.token).userId, 'ada')
+      const [, refreshed] = await receivedBySdk(page, 2)
+      assert.notEqual(refreshed.token, token)
+      assert.equal(emulator.verify(refreshed.token).userId, 'ada')
       assert.deepEqual(requests, [undefined, undefined])
     })
 
-    test(`${name}: a token that fails before its time may not come from a cache`, async (t) => {
+    test(`${name}: a token that Velt rejects before it expires is replaced, with Cache-Control: no-cache`, async (t) => {
       const { url, page, requests, signIn } = await start(t)
       await signIn()
       await page.goto(url + path)
-      await brought(page, 1)
+      await receivedBySdk(page, 1)
       await page.evaluate(() => window.Velt.renew())
       assert.deepEqual(requests, [undefined, 'no-cache'])
     })
 
-    test(`${name}: 401 ends it at once`, async (t) => {
+    test(`${name}: a 401 is not retried`, async (t) => {
       const { url, page, requests } = await start(t)
       await page.goto(url + path)
-      await ask(page)
+      await requestToken(page)
       await page.waitForSelector('velt-panel[data-state=refused]')
       const error = '/api/velt/token answered 401: Sign in first.'
-      assert.deepEqual(await brought(page, 1), [{ error }])
+      assert.deepEqual(await receivedBySdk(page, 1), [{ error }])
       assert.equal(requests.length, 1)
     })
 
-    test(`${name}: after 503 it asks again, when Retry-After says`, async (t) => {
+    test(`${name}: a 503 is retried after Retry-After`, async (t) => {
       const { emulator, url, page, signIn } = await start(t)
       emulator.fault({ status: 503, retryAfter: 2 })
       const { mock: logged } = t.mock.method(console, 'error', () => {})
       await signIn()
       await page.goto(url + path)
-      const [{ token }] = await brought(page, 1)
+      const [{ token }] = await receivedBySdk(page, 1)
       assert.equal(emulator.verify(token).userId, 'ada')
-      const [refused, answered] = emulator.requests
-      assert.ok(answered.receivedAt - refused.receivedAt >= 2000)
+      const [first, second] = emulator.requests
+      assert.ok(second.receivedAt - first.receivedAt >= 2000)
       assert.equal(logged.callCount(), 1)
     })
   }
 
-  test('identify() with fetchVeltToken, before and after expiry', async (t) => {
+  test('fetchVeltToken gets the token for identify(), and a new one after it expires', async (t) => {
     const { emulator, url, page, requests, signIn } = await start(t, { tokenLifetime: 4000 })
     await page.goto(url)
     await page.waitForFunction(() => window.Velt)
-    // Only now, so that the page does not see it, and leaves the rest to this test.
+    // The page was loaded before the sign-in, so it does not request a token itself.
     await signIn()
     await page.evaluate(async () => {
       const { getVeltClient } = await import('@veltdev/client')
@@ -128,12 +128,12 @@ describe('in Chromium', needs('chromium'), () => {
       })
       await identify()
     })
-    const [, { token }] = await brought(page, 2)
+    const [, { token }] = await receivedBySdk(page, 2)
     assert.equal(emulator.verify(token).userId, 'ada')
     assert.deepEqual(requests, [undefined, 'no-cache'])
   })
 
-  test('the example page shows whose token Velt has', async (t) => {
+  test('the example page shows the user, organization and email of the token', async (t) => {
     const { url, page } = await start(t)
     await page.goto(url)
     await page.click('#bob')

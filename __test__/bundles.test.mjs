@@ -1,5 +1,5 @@
-// What bundlers make of the package for a browser: the server's half must not get in, and the
-// browser's half must be small.
+// Browser bundles of the package: they must not contain the server's code, and velt-auth/browser
+// must be small.
 
 import assert from 'node:assert/strict'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { CHECKOUT, temporaryFolder } from './support/processes.mjs'
 
 const SENTENCE = 'velt-auth runs on your server; import velt-auth/browser'
 
-/** An app that has velt-auth installed, and one module. */
+/** Makes an app of one module, with velt-auth installed. */
 async function app(t, source) {
   const folder = await temporaryFolder(t)
   await mkdir(join(folder, 'node_modules'))
@@ -23,7 +23,7 @@ async function app(t, source) {
   return { folder, entry }
 }
 
-/** Each gives the text of the one file that it makes of `entry`. */
+/** Each function bundles `entry` into one file, and returns its text. */
 const BUNDLERS = {
   async esbuild({ entry }) {
     const { outputFiles } = await esbuild.build({
@@ -47,7 +47,7 @@ const BUNDLERS = {
 }
 
 for (const [name, bundle] of Object.entries(BUNDLERS)) {
-  test(`${name}: the main entry throws where it is run, and brings nothing else along`, async (t) => {
+  test(`${name}: a browser bundle of the main entry throws when it runs, and contains no server code`, async (t) => {
     const source = "import { VeltAuthClient } from 'velt-auth'\nnew VeltAuthClient()"
     const code = await bundle(await app(t, source))
     assert.throws(() => runInNewContext(code), { message: SENTENCE })

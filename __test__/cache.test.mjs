@@ -1,4 +1,4 @@
-// Tokens from this process's cache.
+// getToken and the cache in this process.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,14 +7,14 @@ import { emulateWithClient } from './support/emulator.mjs'
 import { runNode } from './support/processes.mjs'
 import { startRawServer } from './support/servers.mjs'
 
-/** A `minValidity` that this token had when it came, and has no more. */
-async function whatIsLeft({ expiresAt }) {
+/** A `minValidity` that the token met when it was received, and no longer meets. */
+async function noLongerMetValidity({ expiresAt }) {
   const received = Date.now()
   while (Date.now() < received + 3) await new Promise(setImmediate)
   return expiresAt - Date.now()
 }
 
-test('a token is asked for once, and served from then on', async (t) => {
+test('the first getToken sends a request, and later calls are served from the cache', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const first = await client.getToken({ userId: 'ada', email: 'ada@acme.example' })
   const second = await client.getToken({ email: 'ada@acme.example', userId: 'ada', name: null })
@@ -23,12 +23,12 @@ test('a token is asked for once, and served from then on', async (t) => {
   assert.equal(emulator.requests.length, 1)
 
   const other = await client.getToken('ada')
-  assert.notEqual(other.token, first.token, 'other claims, another token')
+  assert.notEqual(other.token, first.token, 'other claims make another entry')
   const { hits, misses, entries, upstreamRequests } = client.stats()
   assert.deepEqual([hits, misses, entries, upstreamRequests], [1, 2, 2, 2])
 })
 
-test('10,000 callers for one user make one request, for 100 users 100', async (t) => {
+test('10,000 concurrent calls send one request per user', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const one = await Promise.all(Array.from({ length: 10_000 }, () => client.getToken('ada')))
   assert.equal(new Set(one.map(({ token }) => token)).size, 1)
@@ -44,7 +44,7 @@ test('10,000 callers for one user make one request, for 100 users 100', async (t
   assert.equal(emulator.requests.length, 100)
 })
 
-test('a failure is shared by all who wait, and kept by nobody', async (t) => {
+test('all waiting calls get the failure of the one request, and the failure is not cached', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1 })
   emulator.fault({ error: { status: 'UNAVAILABLE' }, delay: 50 })
   const calls = Array.from({ length: 10_000 }, () => client.getToken('ada'))
@@ -57,7 +57,7 @@ test('a failure is shared by all who wait, and kept by nobody', async (t) => {
   assert.equal(emulator.requests.length, 2)
 })
 
-test("an aborted waiter leaves; the others' question goes on", async (t) => {
+test('an aborted call does not cancel the request that other calls wait for', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ delay: 200 })
   const controller = new AbortController()
@@ -73,7 +73,7 @@ test("an aborted waiter leaves; the others' question goes on", async (t) => {
   })
 })
 
-test('generateToken always asks, and refreshes the cache', async (t) => {
+test('generateToken always sends a request, and replaces the cache entry', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const old = await client.getToken('ada')
   const fresh = await client.generateToken('ada')
@@ -82,16 +82,16 @@ test('generateToken always asks, and refreshes the cache', async (t) => {
   assert.equal(emulator.requests.length, 2)
 })
 
-test('minValidity asks for a newer token; 0 takes any that has not expired', async (t) => {
+test('an entry below minValidity is replaced; minValidity 0 accepts any unexpired token', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const first = await client.getToken('ada')
   assert.deepEqual(await client.getToken('ada', { minValidity: 0 }), first)
-  const demanding = await client.getToken('ada', { minValidity: await whatIsLeft(first) })
+  const demanding = await client.getToken('ada', { minValidity: await noLongerMetValidity(first) })
   assert.notEqual(demanding.token, first.token)
   assert.equal(emulator.requests.length, 2)
 })
 
-test('invalidate forgets every token of a user, and of no other', async (t) => {
+test('invalidate drops all tokens of one user, and keeps those of other users', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const users = [{ userId: 'ada' }, { userId: 'ada', isAdmin: true }, { userId: 'bob' }]
   for (const user of users) await client.getToken(user)
@@ -113,7 +113,7 @@ test('invalidate forgets every token of a user, and of no other', async (t) => {
   }
 })
 
-test('with Velt down, 100,000 calls are served until the tokens expire, and none after', async (t) => {
+test('while Velt is down, cached tokens are served until they expire, and never after', async (t) => {
   const lifetime = 20_000
   const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: lifetime })
   const users = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
@@ -127,9 +127,10 @@ test('with Velt down, 100,000 calls are served until the tokens expire, and none
     const { token } = await client.getToken(user, { minValidity: 0 })
     if (token !== tokens.get(user).token) assert.fail('another token')
   }
-  assert.ok(Date.now() < Math.min(...ends), 'so many calls took too long to mean anything')
+  assert.ok(Date.now() < Math.min(...ends), 'the calls ended before the first token expired')
 
-  // Half of its life is gone, and a new one is asked for in vain.
+  // Half of the token's life has passed: the entry needs refresh, the request fails, and the stale
+  // token is served.
   const until = (time) => new Promise((resolve) => setTimeout(resolve, time - Date.now() + 1))
   await until(Math.max(...ends) - lifetime / 2)
   const stale = await client.getToken('user-0')
@@ -142,17 +143,17 @@ test('with Velt down, 100,000 calls are served until the tokens expire, and none
   assert.ok(outcomes.every(({ reason }) => reason?.retryable === true))
 })
 
-test('a definite refusal is never masked by an old token', async (t) => {
+test('a rejection by Velt is returned even while an unexpired token is cached', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const token = await client.getToken('ada')
   emulator.rotateAuthToken('another')
-  await assert.rejects(client.getToken('ada', { minValidity: await whatIsLeft(token) }), {
+  await assert.rejects(client.getToken('ada', { minValidity: await noLongerMetValidity(token) }), {
     code: 'ERR_VELT_UNAUTHORIZED',
   })
   await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_UNAUTHORIZED' })
 })
 
-test('in an outage, misses fail at once with retryAfter, and a probe ends it', async (t) => {
+test('the open circuit breaker fails cache misses at once with retryAfter, and a probe closes it', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1 })
   emulator.fault({ error: { status: 'UNAVAILABLE' }, times: Infinity })
   for (let call = 0; call < 50; call += 1) {
@@ -169,7 +170,7 @@ test('in an outage, misses fail at once with retryAfter, and a probe ends it', a
   await client.getToken('bob')
 })
 
-test('calls that were in a hurry say nothing of Velt', async (t) => {
+test('timeouts of calls with a short deadline do not open the circuit breaker', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ delay: 300, times: 6 })
   const hurried = Array.from({ length: 6 }, (_, index) =>
@@ -182,14 +183,14 @@ test('calls that were in a hurry say nothing of Velt', async (t) => {
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('tokens that have expired when they arrive are not asked for one caller after the other', async (t) => {
+test('concurrent calls share a request even if its token has already expired', async (t) => {
   const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: -60_000 })
   emulator.fault({ delay: 200, times: Infinity })
   await Promise.all(Array.from({ length: 50 }, () => client.getToken('ada')))
   assert.ok(emulator.requests.length <= 2, `${emulator.requests.length} requests`)
 })
 
-test('clients never see the tokens of others', async (t) => {
+test('clients with different options do not share tokens', async (t) => {
   const { emulator, client, options } = await emulateWithClient(t)
   const { token } = await client.getToken('ada')
   for (const change of [{ apiVersion: 'v2' }, { timeout: 4000 }]) {
@@ -199,14 +200,14 @@ test('clients never see the tokens of others', async (t) => {
   assert.equal(emulator.requests.length, 3)
 })
 
-test('a closed client serves nothing, not even from its cache', async (t) => {
+test('a closed client rejects getToken, even for a cached token', async (t) => {
   const { client } = await emulateWithClient(t)
   await client.getToken('ada')
   client.close()
   await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_CLOSED' })
 })
 
-test('bad options', async (t) => {
+test('invalid call options and cache options are rejected with ERR_VELT_CONFIG', async (t) => {
   const { client, options } = await emulateWithClient(t)
   for (const [callOptions, message] of [
     [{ minValidity: -1 }, /options\.minValidity must be a whole number of milliseconds, 0 to \d+/],
@@ -240,7 +241,7 @@ test('bad options', async (t) => {
   }
 })
 
-test('a full cache takes no more memory, however many tokens pass through it', async (t) => {
+test('the memory of a full cache does not grow when entries are replaced', async (t) => {
   const body = JSON.stringify({ result: { data: { token: 't'.repeat(400) } } })
   const { url } = await startRawServer(t, (socket) => {
     socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
@@ -268,6 +269,7 @@ test('a full cache takes no more memory, however many tokens pass through it', a
   const { grown, entries } = JSON.parse(printed)
   assert.equal(entries, 10_000)
   t.diagnostic(`resident memory grew by ${(grown / 1e6).toFixed(1)} MB`)
-  // Had they been kept, it would be 55 MB; what there is comes from allocators, and ends.
+  // 60,000 more entries would take 55 MB. The growth that remains comes from the allocators, and is
+  // bounded.
   assert.ok(grown < 30e6, `resident memory grew by ${grown} bytes`)
 })

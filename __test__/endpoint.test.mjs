@@ -1,4 +1,4 @@
-// What the token endpoint does beside answering requests, which is in frameworks.test.mjs.
+// Errors and options of the token endpoint. Its responses are tested in frameworks.test.mjs.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -10,7 +10,7 @@ import { createSelfSigned } from './support/certificates.mjs'
 import { emulate, emulateWithClient } from './support/emulator.mjs'
 import { listen } from './support/servers.mjs'
 
-/** A server of nothing but the endpoint, and a way to call it. */
+/** Starts a server that has only the token endpoint, and returns a function that calls it. */
 async function startEndpoint(t, options) {
   const handle = veltTokenHandler({ identify: () => ({ userId: 'ada' }), ...options })
   const { url } = await listen(t, createServer(handle), 'http://127.0.0.1')
@@ -22,7 +22,7 @@ async function assertProblem(response, status, code) {
   assert.equal((await response.json()).error.code, code)
 }
 
-test("the guide's endpoint, with generateVeltAuthToken", async (t) => {
+test("the endpoint of Velt's guide returns a token of generateVeltAuthToken", async (t) => {
   const { emulator, options } = await emulate(t)
   const app = express()
   app.get('/generate-velt-jwt-token', async (_req, res) => {
@@ -33,7 +33,7 @@ test("the guide's endpoint, with generateVeltAuthToken", async (t) => {
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('a certificate that is not trusted is no matter of trying again', async (t) => {
+test('an untrusted certificate is a 502 that the browser does not retry', async (t) => {
   const { options } = await emulate(t, { tls: await createSelfSigned() })
   const errors = []
   const onError = (error) => errors.push(error.code)
@@ -42,14 +42,14 @@ test('a certificate that is not trusted is no matter of trying again', async (t)
   assert.deepEqual(errors, ['ERR_VELT_NETWORK'])
 })
 
-test('a closed client is 503: another server may answer', async (t) => {
+test('a closed client is a 503, so that the browser retries on another server', async (t) => {
   const { client } = await emulateWithClient(t)
   const call = await startEndpoint(t, { client, onError: () => {} })
   client.close()
   await assertProblem(await call(), 503, 'unavailable')
 })
 
-test('without onError, failures are logged; an onError that throws harms nobody', async (t) => {
+test('failures are logged without onError, and errors of onError are logged too', async (t) => {
   const { mock } = t.mock.method(console, 'error', () => {})
   const { client } = await emulateWithClient(t)
   const identify = () => 7
@@ -70,7 +70,7 @@ test('without onError, failures are logged; an onError that throws harms nobody'
   assert.equal(mock.calls.length, 3)
 })
 
-test('what somebody else has answered meanwhile is left as it is', async (t) => {
+test('the handler does not write to a response that other code has already sent', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const handle = veltTokenHandler({ client, identify: () => 'ada' })
   const outcomes = []
@@ -85,7 +85,7 @@ test('what somebody else has answered meanwhile is left as it is', async (t) => 
   assert.deepEqual(await Promise.all(outcomes), [undefined])
 })
 
-test('wrong options are refused when the handler is made', () => {
+test('invalid options throw when the handler is created', () => {
   const client = new VeltAuthClient({ apiKey: 'key', authToken: 'auth' })
   const identify = () => null
   for (const [options, message] of [

@@ -1,11 +1,11 @@
-// Velt's answers, as velt-api documents them, and the errors that they become.
+// The error responses that Velt's API documents, and the VeltAuthError that each one becomes.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VeltAuthError } from 'velt-auth'
 import { emulateWithClient } from './support/emulator.mjs'
 
-/** `[fault, error, attempts]` for a client that tries twice. */
+/** `[fault, [code, HTTP status], attempts]` for a client with `maxAttempts: 2`. */
 const ANSWERS = [
   [{ error: { status: 'INVALID_ARGUMENT' } }, ['ERR_VELT_REJECTED', 400], 1],
   [{ error: { status: 'FAILED_PRECONDITION' } }, ['ERR_VELT_REJECTED', 400], 1],
@@ -26,7 +26,7 @@ const ANSWERS = [
 ]
 
 for (const [fault, [code, httpStatus], attempts] of ANSWERS) {
-  test(`${fault.error.status} is ${code}`, async (t) => {
+  test(`Velt's status ${fault.error.status} becomes ${code}`, async (t) => {
     const { emulator, client } = await emulateWithClient(t, { maxAttempts: 2 })
     emulator.fault({ ...fault, times: Infinity })
     const error = await client.generateToken('ada').catch((reason) => reason)
@@ -47,7 +47,7 @@ for (const [fault, [code, httpStatus], attempts] of ANSWERS) {
   })
 }
 
-test('wrong credentials are unauthorized in both versions', async (t) => {
+test('wrong credentials are ERR_VELT_UNAUTHORIZED in both API versions', async (t) => {
   const v1 = await emulateWithClient(t, { authToken: 'wrong' })
   await assert.rejects(v1.client.generateToken('ada'), {
     code: 'ERR_VELT_UNAUTHORIZED',
@@ -64,7 +64,7 @@ test('wrong credentials are unauthorized in both versions', async (t) => {
   })
 })
 
-test("Velt's own sentence is the cause, never the message", async (t) => {
+test("Velt's error text is in `cause`, and not in the message", async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ error: { status: 'NOT_FOUND', message: 'No such organization.' } })
   const error = await client.generateToken('ada').catch((reason) => reason)
@@ -72,7 +72,7 @@ test("Velt's own sentence is the cause, never the message", async (t) => {
   assert.ok(!error.message.includes('organization'))
 })
 
-test('a failure that mends itself costs a retry and is not seen', async (t) => {
+test('a call succeeds when transient failures end before its last attempt', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ status: 500 })
   emulator.fault({ reset: 'headers' })
@@ -81,15 +81,15 @@ test('a failure that mends itself costs a retry and is not seen', async (t) => {
   assert.equal(emulator.requests.length, 3)
 })
 
-test('Retry-After in seconds is waited out', async (t) => {
+test('a retry waits for a Retry-After in seconds', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ status: 429, retryAfter: 1 })
   await client.generateToken('ada')
   const [first, second] = emulator.requests
-  assert.ok(second.receivedAt - first.receivedAt >= 990, 'a timer may be a hair early')
+  assert.ok(second.receivedAt - first.receivedAt >= 990, 'the next attempt is at most 10 ms early')
 })
 
-test('Retry-After as a date is waited out', async (t) => {
+test('a retry waits for a Retry-After that is a date', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const date = new Date(Math.ceil(Date.now() / 1000) * 1000 + 1000)
   emulator.fault({ status: 503, retryAfter: date })
@@ -97,7 +97,7 @@ test('Retry-After as a date is waited out', async (t) => {
   assert.ok(emulator.requests[1].receivedAt >= date.getTime() - 10)
 })
 
-test('a Retry-After beyond the deadline is told, not waited for', async (t) => {
+test('a Retry-After beyond the deadline ends the call, and is in `retryAfter`', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { deadline: 2000 })
   emulator.fault({ error: { status: 'RESOURCE_EXHAUSTED' }, retryAfter: 60 })
   await assert.rejects(client.generateToken('ada'), {
@@ -108,7 +108,7 @@ test('a Retry-After beyond the deadline is told, not waited for', async (t) => {
   assert.equal(emulator.requests.length, 1)
 })
 
-test('instanceof tells our errors from others, across copies of the package', () => {
+test('instanceof recognizes errors of another copy of the package', () => {
   assert.ok(!(new Error('x') instanceof VeltAuthError))
   assert.ok(!(null instanceof VeltAuthError))
   const ofAnotherCopy = Object.assign(new Error('x'), {

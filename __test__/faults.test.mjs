@@ -1,5 +1,5 @@
-// What can go wrong between here and Velt, each on a real socket: the right code, and never later
-// than the deadline.
+// Network and HTTP failures between the client and Velt, on real sockets: each one has the right
+// error code, and no call takes longer than its deadline.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -9,19 +9,19 @@ import { emulate, emulateWithClient } from './support/emulator.mjs'
 import { listen, startRawServer, unusedPort } from './support/servers.mjs'
 
 const DEADLINE = 1200
-/** What a busy machine may add; far less than the deadline of any default. */
+/** The delay that a busy machine may add, in milliseconds. The default deadline is 15000 ms. */
 const SLACK = 1500
 
 const CREDENTIALS = { apiKey: 'key', authToken: 'secret-auth-token' }
 const NETWORK = { code: 'ERR_VELT_NETWORK', retryable: true }
 const NO_TOKEN = { code: 'ERR_VELT_BAD_RESPONSE', retryable: true, httpStatus: 200 }
 
-/** @returns {Promise<Error>} why the call failed, in time */
+/** @returns {Promise<Error>} the error of the call. Fails if the call exceeds its deadline. */
 async function failureOf(options) {
   const client = new VeltAuthClient({ ...CREDENTIALS, deadline: DEADLINE, ...options })
   const began = performance.now()
   const error = await client.generateToken('ada').then(
-    () => assert.fail('it resolved'),
+    () => assert.fail('the call resolved'),
     (reason) => reason,
   )
   assert.ok(performance.now() - began < DEADLINE + SLACK, 'the deadline bounds the call')
@@ -34,24 +34,27 @@ function assertIs(error, expected) {
   assert.deepEqual(seen, expected)
 }
 
-test('a host that does not exist', async () => {
+test('an unknown host is ERR_VELT_NETWORK, and the message names the host', async () => {
   const error = await failureOf({ baseUrl: 'https://velt-auth.invalid' })
   assertIs(error, NETWORK)
   assert.match(error.message, /velt-auth\.invalid could not be looked up/)
 })
 
-test('a refused connection', async () => {
+test('a refused connection is retried, then ERR_VELT_NETWORK', async () => {
   const error = await failureOf({ baseUrl: `http://127.0.0.1:${await unusedPort()}` })
   assertIs(error, { ...NETWORK, attempts: 3 })
   assert.match(error.cause.message, /refused/)
 })
 
-/** Faults of the emulator, and what they become. */
+/** Faults of the emulator, and the fields of the error that each one becomes. */
 const EMULATED = {
-  'a reset before the answer': [{ reset: 'headers' }, NETWORK],
-  'a reset inside the body': [{ reset: 'body' }, NETWORK],
+  'a connection reset before the response': [{ reset: 'headers' }, NETWORK],
+  'a connection reset inside the body': [{ reset: 'body' }, NETWORK],
   'a truncated body': [{ truncate: true }, NETWORK],
-  'headers that never come': [{ stall: 'headers' }, { code: 'ERR_VELT_TIMEOUT', retryable: true }],
+  'a response without headers': [
+    { stall: 'headers' },
+    { code: 'ERR_VELT_TIMEOUT', retryable: true },
+  ],
   'a body that never ends': [{ stall: 'body' }, { code: 'ERR_VELT_TIMEOUT', retryable: true }],
   'a 502 in HTML': [
     { status: 502, body: '<html>Bad gateway</html>', contentType: 'text/html' },
@@ -76,14 +79,14 @@ const EMULATED = {
 }
 
 for (const [name, [fault, expected]] of Object.entries(EMULATED)) {
-  test(name, async (t) => {
+  test(`${name} is ${expected.code}`, async (t) => {
     const { emulator, options } = await emulate(t)
     emulator.fault({ ...fault, times: Infinity })
     assertIs(await failureOf(options), expected)
   })
 }
 
-test('a content length that is too short', async (t) => {
+test('a body longer than its Content-Length is ERR_VELT_BAD_RESPONSE', async (t) => {
   const body = '{"result":{"data":{"token":"tok"}}}'
   const { url } = await startRawServer(t, (socket) => {
     socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length - 9}\r\n\r\n${body}`)
@@ -91,7 +94,7 @@ test('a content length that is too short', async (t) => {
   assertIs(await failureOf({ baseUrl: url }), NO_TOKEN)
 })
 
-test('an endless body is cut off, and its connection with it', async (t) => {
+test('an endless body is ERR_VELT_BAD_RESPONSE, and its connection is closed', async (t) => {
   const closed = Promise.withResolvers?.() ?? deferred()
   const { url } = await startRawServer(t, (socket) => {
     socket.once('close', closed.resolve)
@@ -111,12 +114,12 @@ test('an endless body is cut off, and its connection with it', async (t) => {
   await closed.promise
 })
 
-test('something that does not speak HTTP', async (t) => {
+test('a server that does not speak HTTP is ERR_VELT_NETWORK', async (t) => {
   const { url } = await startRawServer(t, (socket) => socket.end('220 smtp.example ESMTP\r\n'))
   assertIs(await failureOf({ baseUrl: url }), NETWORK)
 })
 
-test('a redirect is not followed, and carries no secret elsewhere', async (t) => {
+test('a redirect is not followed, so no credential is sent to another host', async (t) => {
   const { emulator: elsewhere } = await emulate(t)
   for (const status of [301, 302, 303, 307, 308]) {
     const { emulator, options } = await emulate(t)
@@ -128,7 +131,7 @@ test('a redirect is not followed, and carries no secret elsewhere', async (t) =>
   assert.equal(elsewhere.connections, 0)
 })
 
-test('a call whose deadline passes in the first attempt sends no second request', async (t) => {
+test('a call whose deadline passes during the first attempt sends no second request', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { deadline: 300 })
   emulator.fault({ stall: 'headers', times: Infinity })
   await assert.rejects(client.generateToken('ada'), { code: 'ERR_VELT_TIMEOUT', attempts: 1 })
@@ -139,19 +142,19 @@ test('a call whose deadline passes in the first attempt sends no second request'
   assert.equal(emulator.requests.length, 2)
 })
 
-test('a stalled attempt is given up for a second one', async (t) => {
+test('an attempt that times out is retried', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { timeout: 300 })
   emulator.fault({ stall: 'headers' })
   const { token } = await client.generateToken('ada')
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('a connection that the server closed while it was idle is not an error', async (t) => {
+test('an idle connection that the server closed is replaced without an error', async (t) => {
   const { options } = await emulate(t)
-  let answered = 0
+  let responses = 0
   const body = '{"result":{"data":{"token":"tok"}}}'
   const server = createServer((_request, response) => {
-    answered += 1
+    responses += 1
     response.end(body)
   })
   const { url, sockets } = await listen(t, server, 'http://127.0.0.1')
@@ -161,7 +164,7 @@ test('a connection that the server closed while it was idle is not an error', as
     assert.equal(token, 'tok')
     for (const socket of sockets) socket.destroy()
   }
-  assert.equal(answered, 20)
+  assert.equal(responses, 20)
 })
 
 function deferred() {

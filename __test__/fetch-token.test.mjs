@@ -1,5 +1,5 @@
-// fetchVeltToken and createAuthProvider against servers that say what they like. They are written
-// for browsers (see browser.test.mjs), and run wherever there is `fetch`.
+// fetchVeltToken and createAuthProvider against servers with prepared responses. They are written
+// for browsers (see browser.test.mjs), but need only `fetch`, so these tests run them in Node.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { createAuthProvider, fetchVeltToken, VeltTokenError } from 'velt-auth/browser'
 import { listen } from './support/servers.mjs'
 
-/** A server that gives these answers, one after the other, and keeps when and how it was asked. */
+/** Starts a server that sends `answers` in order, and records its requests in `asked`. */
 async function startEndpoint(t, ...answers) {
   const asked = []
   const server = createServer(({ method, headers }, res) => {
@@ -30,14 +30,14 @@ const problem = (status, code, retryable, headers) => ({
 })
 const soon = { 'retry-after': '0' }
 
-test('a token, in one POST', async (t) => {
+test('fetchVeltToken sends one POST and resolves to the token', async (t) => {
   const answer = token('t1')
   const { asked, url } = await startEndpoint(t, answer)
   assert.deepEqual(await fetchVeltToken(url), answer.body)
   assert.deepEqual([asked.length, asked[0].method], [1, 'POST'])
 })
 
-test('what may mend itself is tried again', async (t) => {
+test('transient failures are retried', async (t) => {
   for (const passing of [
     problem(429, 'rate_limited', true, soon),
     problem(503, 'unavailable', true, soon),
@@ -51,7 +51,7 @@ test('what may mend itself is tried again', async (t) => {
   }
 })
 
-test('what cannot mend itself, or asks for too long a wait, ends it at once', async (t) => {
+test('permanent failures, and a Retry-After of over a minute, are not retried', async (t) => {
   for (const [answer, expected] of [
     [problem(401, 'unauthenticated', false), { code: 'unauthenticated', message: /401: So it is/ }],
     [problem(405, 'method_not_allowed', false), { code: 'method_not_allowed' }],
@@ -72,7 +72,7 @@ test('what cannot mend itself, or asks for too long a wait, ends it at once', as
       { status: 403, body: '' },
       { code: 'bad_response', status: 403, retryable: false },
     ],
-    // A single-page app answers every path with its page.
+    // A single-page app serves its HTML page at every path.
     [
       { body: '<html>' },
       { code: 'bad_response', message: /200: this is not the answer of a velt/ },
@@ -87,7 +87,7 @@ test('what cannot mend itself, or asks for too long a wait, ends it at once', as
   }
 })
 
-test('without Retry-After it waits longer each time, and gives up in the end', async (t) => {
+test('without Retry-After, three retries wait 1, 2 and 4 seconds or more', async (t) => {
   const { asked, url } = await startEndpoint(t, { status: 'reset' })
   const error = await fetchVeltToken(url).catch((error) => error)
   assert.ok(error instanceof VeltTokenError)
@@ -100,7 +100,7 @@ test('without Retry-After it waits longer each time, and gives up in the end', a
   }
 })
 
-test('the provider asks once for all who wait, and again afterwards', async (t) => {
+test('concurrent generateToken calls share a request, and later calls send a new one', async (t) => {
   const { asked, url } = await startEndpoint(t, token('t1'), token('t2', -1), token('t3'))
   const user = { userId: 'ada' }
   const provider = createAuthProvider({ user, endpoint: url })
@@ -109,14 +109,14 @@ test('the provider asks once for all who wait, and again afterwards', async (t) 
   assert.deepEqual(await Promise.all(together), ['t1', 't1'])
   assert.equal(await provider.generateToken(), 't2')
   assert.equal(await provider.generateToken(), 't3')
-  // `t1` was still valid when a new token was wanted, `t2` was not.
+  // `t1` was unexpired at the next call, so that call sends `no-cache`. `t2` had expired.
   assert.deepEqual(
     asked.map(({ cacheControl }) => cacheControl === 'no-cache'),
     [false, true, false],
   )
 })
 
-test('a failure is not kept', async (t) => {
+test('a failed generateToken does not fail the next one', async (t) => {
   const { url } = await startEndpoint(t, problem(401, 'unauthenticated', false), token('t1'))
   const { generateToken } = createAuthProvider({ user: { userId: 'ada' }, endpoint: url })
   await assert.rejects(generateToken(), { code: 'unauthenticated' })

@@ -1,4 +1,4 @@
-// One endpoint, whatever the framework: the same requests, and the same status, headers and body.
+// The token endpoint sends the same status, headers and body in every framework.
 
 import assert from 'node:assert/strict'
 import { createServer, request as httpRequest } from 'node:http'
@@ -7,7 +7,7 @@ import { emulateWithClient } from './support/emulator.mjs'
 import { FRAMEWORKS, PATH } from './support/frameworks.mjs'
 import { listen } from './support/servers.mjs'
 
-/** What a framework or Node says of itself and of the connection. */
+/** Response headers that the framework or Node sets. */
 const NOT_OURS = ['connection', 'date', 'keep-alive', 'x-powered-by']
 
 const SPOOFED = { userId: 'eve', isAdmin: true, organizationId: 'evil' }
@@ -23,10 +23,10 @@ const upstreamError = [502, 'upstream_error']
 const rateLimited = (seconds) => [429, 'rate_limited', { 'retry-after': seconds }]
 const unavailable = (seconds) => [503, 'unavailable', { 'retry-after': seconds }]
 
-/** A refusal in Velt's own words, which are not for visitors. */
+/** An error response of Velt, whose text must not reach the browser. */
 const refusal = (status) => ({ error: { status, message: 'Velt: key emulator-api-key' } })
 
-/** `[what is done, the problem that comes of it]`; what is not said is as it should be. */
+/** `[changes to a valid request, expected problem, code that `onError` receives]` */
 const PROBLEMS = [
   [{ identify: () => null }, unauthenticated],
   [{ identify: () => undefined }, unauthenticated],
@@ -38,7 +38,7 @@ const PROBLEMS = [
   [{ method: 'DELETE' }, methodNotAllowed],
   [{ method: 'OPTIONS' }, methodNotAllowed],
   [{ methods: ['GET'] }, [405, 'method_not_allowed', { allow: 'GET' }]],
-  // It would make a token for none.
+  // A HEAD request would fetch a token that no response carries.
   [
     { methods: ['GET', 'POST'], method: 'HEAD' },
     [405, 'method_not_allowed', { allow: 'GET, POST' }],
@@ -84,7 +84,7 @@ const MESSAGES = {
 }
 const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
 
-/** The endpoint in `framework`, behind it an emulator; `errors` has what `onError` was told. */
+/** Starts the endpoint in `framework`, and an emulator. `errors` collects the calls of `onError`. */
 async function start(t, { listener, header }, { timeout, ...options } = {}) {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1, timeout })
   const errors = []
@@ -100,14 +100,14 @@ async function start(t, { listener, header }, { timeout, ...options } = {}) {
   return { emulator, errors, call, url: `${url}${PATH}` }
 }
 
-/** All that a response says. */
+/** The status, headers and body of a response. */
 async function read(response) {
   const headers = Object.fromEntries(response.headers)
   for (const name of NOT_OURS) delete headers[name]
   return { status: response.status, headers, body: await response.text() }
 }
 
-/** The same, as it should be. */
+/** The expected status, headers and body. */
 function expected(status, json, extra) {
   const body = JSON.stringify(json)
   const headers = {
@@ -126,7 +126,7 @@ function expectedProblem([status, code, extra]) {
 
 for (const [name, framework] of Object.entries(FRAMEWORKS)) {
   describe(name, () => {
-    test('answers the token, which nobody may store', async (t) => {
+    test('responds with the token and Cache-Control: no-store', async (t) => {
       const { emulator, call } = await start(t, framework)
       const answer = await read(await call())
       const { token } = JSON.parse(answer.body)
@@ -134,13 +134,13 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       assert.deepEqual(answer, expected(200, { token, expiresAt }))
     })
 
-    test('answers GET where that is wanted', async (t) => {
+    test("accepts GET with `methods: ['GET']`", async (t) => {
       const { emulator, call } = await start(t, framework, { methods: ['GET'] })
       const { token } = await (await call({ method: 'GET' })).json()
       assert.equal(emulator.verify(token).userId, 'ada')
     })
 
-    test('takes identity from identify() alone, and reads no body', async (t) => {
+    test('takes the user only from identify(), and ignores body, query and headers', async (t) => {
       const sessions = { s1: { userId: 'ada', organizationId: 'acme', isAdmin: false } }
       const { emulator, call } = await start(t, framework, {
         identify: async (request, c) => sessions[framework.header(request, 'x-session', c)],
@@ -160,7 +160,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       assert.equal((await call({}, query)).status, 401)
     })
 
-    test('answers every problem as a problem, and tells onError why', async (t) => {
+    test('responds to each problem with its status and JSON body, and calls onError', async (t) => {
       for (const [{ method = 'POST', fault, ...options }, problem, reason] of PROBLEMS) {
         const { emulator, errors, call } = await start(t, framework, options)
         if (fault) emulator.fault(fault)
@@ -174,7 +174,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       }
     })
 
-    test('answers from the cache, and anew to a browser whose token was no good', async (t) => {
+    test('responds from the cache, and with a new token to Cache-Control: no-cache', async (t) => {
       const { call } = await start(t, framework)
       const ask = async (cacheControl) => {
         const headers = cacheControl ? { 'cache-control': cacheControl } : {}
@@ -189,7 +189,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       assert.notEqual(await ask('max-age=0, No-Cache'), second)
     })
 
-    test('a visitor who leaves is no error, and what was asked for is there', async (t) => {
+    test('an aborted HTTP request does not cancel the upstream request, and is not an error', async (t) => {
       const { emulator, errors, call, url } = await start(t, framework)
       emulator.fault({ delay: 100 })
       const visitor = httpRequest(url, { method: 'POST' })

@@ -1,4 +1,4 @@
-// What a user does first: ask for a token. And what Velt sees of it.
+// generateVeltAuthToken and generateToken: the token, and the request that Velt receives.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -20,7 +20,7 @@ test('the promise resolves to the token that Velt signed for this user', async (
   )
 })
 
-test('v1: the body is the one in the guide, byte for byte', async (t) => {
+test("v1: the request body equals that of Velt's guide, byte for byte", async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   await client.generateToken({
     userId: 'yourUserId',
@@ -40,7 +40,7 @@ test('v1: the body is the one in the guide, byte for byte', async (t) => {
   )
 })
 
-test('v2: credentials in headers, the organization as a resource', async (t) => {
+test('v2: credentials are sent in headers, and the organization as a resource', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { apiVersion: 'v2' })
   const document = {
     type: 'document',
@@ -73,7 +73,7 @@ test('v2: credentials in headers, the organization as a resource', async (t) => 
   assert.deepEqual(emulator.verify(token).permissions, { resources })
 })
 
-test('null claims are absent claims, and text arrives as it is', async (t) => {
+test('null claims are not sent, and strings are sent unchanged', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const userId = 'Zoë "😀" \\ \u0000\u2028'
   const { token } = await client.generateToken({ userId, email: null, organizationId: undefined })
@@ -81,7 +81,7 @@ test('null claims are absent claims, and text arrives as it is', async (t) => {
   assert.equal(emulator.verify(token).userId, userId)
 })
 
-test('expiresAt is the exp of the token, in milliseconds', async (t) => {
+test('expiresAt is the exp of the token in milliseconds, or 48 hours for an opaque token', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const { token, expiresAt } = await client.generateToken('ada')
   assert.equal(expiresAt, emulator.verify(token).exp * 1000)
@@ -94,7 +94,7 @@ test('expiresAt is the exp of the token, in milliseconds', async (t) => {
   assert.ok(second.expiresAt >= before + 48 * HOUR && second.expiresAt <= Date.now() + 48 * HOUR)
 })
 
-test('every call asks Velt anew; calls with the same options share a connection pool', async (t) => {
+test('every call sends a request; calls with the same options share a connection pool', async (t) => {
   const { emulator, options } = await emulate(t)
   const first = await generateVeltAuthToken('ada', options)
   const second = await generateVeltAuthToken('ada', { ...options })
@@ -103,10 +103,10 @@ test('every call asks Velt anew; calls with the same options share a connection 
   assert.equal(emulator.connections, 1)
 
   await generateVeltAuthToken('ada', { ...options, timeout: 4000 })
-  assert.equal(emulator.connections, 2, 'other options, other client')
+  assert.equal(emulator.connections, 2, 'other options use another connection pool')
 })
 
-test('credentials and address come from the environment', async (t) => {
+test('credentials and base URL come from environment variables', async (t) => {
   const { emulator, options } = await emulate(t)
   const names = { VELT_API_KEY: 'apiKey', VELT_AUTH_TOKEN: 'authToken', VELT_BASE_URL: 'baseUrl' }
   for (const [name, option] of Object.entries(names)) process.env[name] = options[option]
@@ -123,7 +123,7 @@ test('credentials and address come from the environment', async (t) => {
   assert.equal(emulator.verify(await generateVeltAuthToken('ada')).userId, 'ada')
 })
 
-test('stats count requests, and failures by code', async (t) => {
+test('stats() counts requests, and failures by code', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ status: 503 })
   await client.generateToken('ada')

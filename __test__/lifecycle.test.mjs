@@ -1,4 +1,4 @@
-// A good citizen of Node: many calls, an end, workers, panics.
+// Many calls, close(), process exit, workers and panics.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import { isRequired } from '../scripts/required.mjs'
 import { emulateWithClient } from './support/emulator.mjs'
 import { run, runNode } from './support/processes.mjs'
 
-test('1,000 calls at once', async (t) => {
+test('1,000 concurrent calls each get their own token', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const users = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
   const tokens = await Promise.all(users.map((user) => client.generateToken(user)))
@@ -19,7 +19,7 @@ test('1,000 calls at once', async (t) => {
   assert.equal(emulator.requests.length, 1000)
 })
 
-test('closing ends the calls in flight and those to come', async (t) => {
+test('close() rejects current and later calls with ERR_VELT_CLOSED', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ stall: 'headers', times: Infinity })
   const calls = [client.generateToken('ada'), client.generateToken('bob')]
@@ -35,7 +35,7 @@ test('closing ends the calls in flight and those to come', async (t) => {
   assert.equal(emulator.requests.length, 2)
 })
 
-test('the process ends by itself when the work is done', async () => {
+test('an open client does not keep the process alive', async () => {
   const printed = await runNode(`
     import { startEmulator } from 'velt-auth/emulator'
     import { VeltAuthClient } from 'velt-auth'
@@ -49,7 +49,7 @@ test('the process ends by itself when the work is done', async () => {
   assert.equal(printed, 'ada\n')
 })
 
-test('a call in flight keeps the process alive until it is settled', async () => {
+test('a pending call keeps the process alive until it settles', async () => {
   const printed = await runNode(`
     import { startEmulator } from 'velt-auth/emulator'
     import { VeltAuthClient } from 'velt-auth'
@@ -65,7 +65,7 @@ test('a call in flight keeps the process alive until it is settled', async () =>
   assert.equal(printed, 'settled\n')
 })
 
-test('exiting in the middle of calls is quiet', async () => {
+test('process.exit() during calls prints no error', async () => {
   const printed = await runNode(`
     import { startEmulator } from 'velt-auth/emulator'
     import { VeltAuthClient } from 'velt-auth'
@@ -81,14 +81,14 @@ test('exiting in the middle of calls is quiet', async () => {
   assert.equal(printed, 'leaving\n')
 })
 
-test('a worker is loaded, used and terminated 200 times', async (t) => {
+test('200 workers in sequence load the addon, call it and are terminated during a call', async (t) => {
   const { emulator, options } = await emulateWithClient(t)
   const source = `
     const { parentPort, workerData } = require('node:worker_threads')
     const { VeltAuthClient } = require('velt-auth')
     const client = new VeltAuthClient(workerData)
     client.generateToken('ada').then(({ token }) => {
-      // Terminated with one call in flight.
+      // The worker is terminated during this call.
       client.generateToken('bob')
       parentPort.postMessage(token)
     })
@@ -104,7 +104,7 @@ test('a worker is loaded, used and terminated 200 times', async (t) => {
   }
 })
 
-test('workers that are the first and only users of the addon come and go', async () => {
+test('20 workers in sequence use the addon while the main thread never loads it', async () => {
   const printed = await runNode(`
     import { Worker } from 'node:worker_threads'
     const source = \`
@@ -126,10 +126,10 @@ test('workers that are the first and only users of the addon come and go', async
   assert.equal(printed, 'done\n')
 })
 
-// Only a debug build can be made to panic; CI makes one.
+// Only a debug build has `panicInCall`. CI tests a debug build.
 const skip = !isRequired && !addon.panicInCall && 'the addon is a release build: npm run build:dev'
 
-test('a panic in Rust is a rejected promise, and the next call works', { skip }, async (t) => {
+test('a panic in Rust rejects the promise, and the next call works', { skip }, async (t) => {
   const { emulator, options } = await emulateWithClient(t)
   const printed = await runNode(`
     import { VeltAuthClient } from 'velt-auth'
@@ -145,7 +145,7 @@ test('a panic in Rust is a rejected promise, and the next call works', { skip },
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('a system without a file left refuses the client, and takes it later', async (t) => {
+test('without free file descriptors the client throws ERR_VELT_CONFIG, and later works', async (t) => {
   if (process.platform === 'win32') return t.skip('Windows has no such limit')
   const { emulator, options } = await emulateWithClient(t)
   const printed = await run('sh', [
@@ -175,7 +175,7 @@ test('a system without a file left refuses the client, and takes it later', asyn
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('a flood of answers leaves the event loop to others in between', async (t) => {
+test('the event loop runs other callbacks while 2,000 calls settle', async (t) => {
   const { client } = await emulateWithClient(t)
   let turns = 0
   let flooded = true
@@ -184,7 +184,7 @@ test('a flood of answers leaves the event loop to others in between', async (t) 
     if (flooded) setImmediate(count)
   }
 
-  // All of them wait for one answer, and so get theirs in the same moment.
+  // All calls wait for one request, so they complete at the same time.
   const calls = Array.from({ length: 2000 }, () => client.getToken('ada'))
   const first = Promise.race(calls).then(count)
   await Promise.all(calls)

@@ -1,4 +1,4 @@
-// Where and how often the addon may be loaded: anywhere, and as often as one likes.
+// The addon can be loaded from any path, several times, and in many workers.
 
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { copyPackageWithAddon } from './support/copies.mjs'
 import { emulate } from './support/emulator.mjs'
 import { runNode, temporaryFolder } from './support/processes.mjs'
 
-test('two copies in one process: both work, and their errors are each other’s', async (t) => {
+test('two copies in one process both work, and recognize errors of each other', async (t) => {
   const { emulator, options } = await emulate(t)
   const folder = await temporaryFolder(t)
   const copies = [
@@ -30,7 +30,7 @@ test('two copies in one process: both work, and their errors are each other’s'
   for (const token of tokens) assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('50 workers at once', async (t) => {
+test('50 concurrent workers each get a token and exit', async (t) => {
   const { emulator, options } = await emulate(t)
   const source = `
     const { parentPort, workerData } = require('node:worker_threads')
@@ -48,7 +48,7 @@ test('50 workers at once', async (t) => {
           token = message
         })
         worker.once('error', reject)
-        // Each ends by itself: nothing of the addon keeps it.
+        // Each worker exits without terminate(): the addon does not keep it alive.
         worker.once('exit', () => resolve(token))
       })
     }),
@@ -59,7 +59,7 @@ test('50 workers at once', async (t) => {
   )
 })
 
-test('a path with spaces and letters of many scripts', async (t) => {
+test('the addon loads from a path with spaces and non-ASCII characters', async (t) => {
   const { emulator, options } = await emulate(t)
   const folder = join(await temporaryFolder(t), 'Zoë’s código – 文書 😀')
   const copy = await copyPackageWithAddon(folder)
@@ -71,7 +71,7 @@ test('a path with spaces and letters of many scripts', async (t) => {
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('node --test with many files', async (t) => {
+test('node --test passes with 20 test files that load the addon', async (t) => {
   const folder = await temporaryFolder(t)
   await copyPackageWithAddon(folder)
   await mkdir(join(folder, 'test'))

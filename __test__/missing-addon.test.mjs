@@ -1,4 +1,4 @@
-// No addon, or the wrong one: each failure names the package, the likely cause and the cure.
+// A missing or wrong addon: the error names the platform package, the likely cause and the fix.
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -9,14 +9,14 @@ import { runNode, temporaryFolder } from './support/processes.mjs'
 
 const { version, napi } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-/** A folder where the package is installed, and no addon with it. */
+/** Makes a folder where the package is installed without its addon. */
 async function installed(t) {
   const folder = await temporaryFolder(t)
   await copyPackage(folder)
   return folder
 }
 
-/** What a program there is told, on a machine that is `system`. */
+/** The message of the error that `require` throws in `folder`, on a machine that is `system`. */
 async function failure(folder, [platform, arch, libc]) {
   const header = libc === 'glibc' ? { glibcVersionRuntime: '2.36' } : {}
   return await runNode(`
@@ -47,7 +47,7 @@ const HERE = Object.keys(SYSTEMS).find((name) =>
   name.startsWith(`${process.platform}-${process.arch}`),
 )
 
-test('nothing is installed: the package of this very system is named, and how to get it', async (t) => {
+test('no platform package: the message names the one for this system, and how to install it', async (t) => {
   const folder = await installed(t)
   assert.equal(Object.keys(SYSTEMS).length, napi.targets.length)
   for (const [name, system] of Object.entries(SYSTEMS)) {
@@ -57,7 +57,7 @@ test('nothing is installed: the package of this very system is named, and how to
   }
 })
 
-test('node_modules of another system: it says which', async (t) => {
+test('a platform package of another system: the message names that package', async (t) => {
   const folder = await installed(t)
   await fakePlatformPackage(folder, 'velt-auth-darwin-arm64')
   assert.match(
@@ -66,7 +66,7 @@ test('node_modules of another system: it says which', async (t) => {
   )
 })
 
-test('versions that do not belong together', async (t) => {
+test('a platform package of another version: the message names both versions', async (t) => {
   const folder = await temporaryFolder(t)
   const file = join(await copyPackageWithAddon(folder), 'package.json')
   writeFileSync(file, readFileSync(file, 'utf8').replace(`"${version}"`, '"0.0.1"'))
@@ -78,7 +78,7 @@ test('versions that do not belong together', async (t) => {
   )
 })
 
-test('a binary that the system refuses', async (t) => {
+test('a binary that the system cannot load: the message says why', async (t) => {
   const folder = await installed(t)
   await fakePlatformPackage(folder, `velt-auth-${HERE}`, 'no addon at all')
   assert.match(
@@ -87,7 +87,7 @@ test('a binary that the system refuses', async (t) => {
   )
 })
 
-test('a system that no package is for', async (t) => {
+test('an unsupported system: the message lists the supported ones', async (t) => {
   const said = await failure(await installed(t), ['freebsd', 'x64'])
   assert.match(said, /^velt-auth has no binary for freebsd-x64: there is one for linux-x64-gnu, /)
 })

@@ -1,9 +1,9 @@
-// The example with Next.js, built and started as its users would.
+// The Next.js example, built and started as its readers do.
 
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { brought, launchChromium, openPage } from './support/chromium.mjs'
+import { launchChromium, openPage, receivedBySdk } from './support/chromium.mjs'
 import { emulate } from './support/emulator.mjs'
 import { run, startServer } from './support/processes.mjs'
 import { needs } from './support/tools.mjs'
@@ -20,7 +20,7 @@ describe('Next.js', needs('chromium'), () => {
     await run('npm', ['run', 'build'], options)
   })
 
-  test('who signs in has a token in @veltdev/react, and nobody else', async (t) => {
+  test('@veltdev/react gets a token for a signed-in user; others get a 401', async (t) => {
     const { emulator, options } = await emulate(t)
     const env = {
       VELT_BASE_URL: options.baseUrl,
@@ -36,7 +36,7 @@ describe('Next.js', needs('chromium'), () => {
     const page = await openPage(t, browser)
     await page.goto(url)
     await page.click('text=Sign in as Bob')
-    const [{ token }] = await brought(page, 1)
+    const [{ token }] = await receivedBySdk(page, 1)
     const { userId, organizationId, isAdmin } = emulator.verify(token)
     assert.deepEqual([userId, organizationId, isAdmin], ['bob', 'acme', false])
   })

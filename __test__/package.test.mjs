@@ -1,4 +1,5 @@
-// The package by its name, as users load it (from its sources: `release/` has what is packed), and the examples as they start them.
+// The package loaded by its name, and the examples. These use the sources of the checkout; `release/`
+// tests the packed package.
 
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
@@ -8,7 +9,7 @@ import { run, runNode, startServer } from './support/processes.mjs'
 
 const require = createRequire(import.meta.url)
 
-test('import and require give the same names and the same objects', () => {
+test('import and require return the same exports', () => {
   assert.deepEqual(
     { ...require('velt-auth') },
     { generateVeltAuthToken, VeltAuthClient, VeltAuthError },
@@ -22,7 +23,7 @@ test('every entry point of package.json can be loaded', async () => {
 })
 
 for (const resolution of ['node16', 'nodenext', 'bundler']) {
-  test(`every entry point has its types, with moduleResolution: ${resolution}`, async () => {
+  test(`the types of every entry point compile with moduleResolution: ${resolution}`, async () => {
     const module = resolution === 'bundler' ? 'esnext' : resolution
     const options = `--module ${module} --moduleResolution ${resolution} --target es2022 --types node`
     const rest = '--strict --noEmit --skipLibCheck --ignoreConfig __test__/types/usage.mts'
@@ -30,7 +31,7 @@ for (const resolution of ['node16', 'nodenext', 'bundler']) {
   })
 }
 
-test('the demo brings a token to a visitor who is signed in, and to no other', async () => {
+test('the demo returns a token to a signed-in user, and a 401 to others', async () => {
   const printed = await runNode("await import('./examples/demo.mjs')")
   assert.match(printed, /Not signed in: 401/)
   assert.match(printed, /Signed in as ada: 200/)
@@ -38,13 +39,13 @@ test('the demo brings a token to a visitor who is signed in, and to no other', a
 })
 
 for (const name of ['express', 'fastify', 'hono']) {
-  test(`example:${name} gives a token to a visitor who is signed in`, async (t) => {
+  test(`example:${name} returns a token to a signed-in user, and a 401 to others`, async (t) => {
     const env = { PORT: '0' }
     const url = await startServer(t, process.execPath, ['examples/start.mjs', name], { env })
     const signIn = await fetch(`${url}/sign-in/bob`, { method: 'POST' })
     const cookie = signIn.headers.get('set-cookie').split(';')[0]
-    const ask = (headers) => fetch(`${url}/api/velt/token`, { method: 'POST', headers })
-    assert.equal((await ask({ cookie })).status, 200)
-    assert.equal((await ask({})).status, 401)
+    const requestToken = (headers) => fetch(`${url}/api/velt/token`, { method: 'POST', headers })
+    assert.equal((await requestToken({ cookie })).status, 200)
+    assert.equal((await requestToken({})).status, 401)
   })
 }

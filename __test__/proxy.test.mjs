@@ -1,4 +1,4 @@
-// Through real proxies, as in company networks.
+// Requests through real HTTP and HTTPS proxies.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import { emulate } from './support/emulator.mjs'
 import { tokenInNewProcess } from './support/processes.mjs'
 import { startProxy } from './support/servers.mjs'
 
-// A name that only the proxy can resolve: what arrives came through it.
+// A host name that only the proxy can resolve: a request that arrives came through the proxy.
 const HOST = 'api.velt.test'
 const authority = await createAuthority()
 
@@ -21,15 +21,17 @@ async function behindProxy(t, proxyOptions) {
   return { emulator, proxy, options: { ...options, baseUrl, ca: authority.pem, deadline: 3000 } }
 }
 
-test('an HTTP proxy tunnels TLS', async (t) => {
+test('a request goes through an HTTP proxy, by CONNECT', async (t) => {
   const { emulator, proxy, options } = await behindProxy(t)
   const client = new VeltAuthClient({ ...options, proxy: proxy.url })
   const { token } = await client.generateToken('ada')
   assert.equal(emulator.verify(token).userId, 'ada')
-  assert.deepEqual(proxy.asked, [{ host: new URL(options.baseUrl).host, authorization: undefined }])
+  assert.deepEqual(proxy.connects, [
+    { host: new URL(options.baseUrl).host, authorization: undefined },
+  ])
 })
 
-test('an HTTPS proxy with a password', async (t) => {
+test('an HTTPS proxy receives the password, and a wrong password is not in the error', async (t) => {
   const credentials = 'user:p@ss word'
   const tls = await authority.issue()
   const { emulator, proxy, options } = await behindProxy(t, { credentials, tls })
@@ -46,18 +48,18 @@ test('an HTTPS proxy with a password', async (t) => {
   assert.ok(!`${error.stack}${error.cause.stack}`.includes('wrong-password'))
 })
 
-test('HTTPS_PROXY is honoured, and NO_PROXY against it', async (t) => {
+test('HTTPS_PROXY and https_proxy are used, except for hosts in NO_PROXY', async (t) => {
   const { emulator, proxy, options } = await behindProxy(t)
   const through = await tokenInNewProcess(options, { HTTPS_PROXY: proxy.url })
   assert.equal(emulator.verify(through.token).userId, 'ada')
-  assert.equal(proxy.asked.length, 1)
+  assert.equal(proxy.connects.length, 1)
 
   const lower = await tokenInNewProcess(options, {
     https_proxy: proxy.url,
     HTTPS_PROXY: 'http://127.0.0.1:1',
   })
   assert.equal(emulator.verify(lower.token).userId, 'ada')
-  assert.equal(proxy.asked.length, 2)
+  assert.equal(proxy.connects.length, 2)
 
   const around = { ...options, baseUrl: options.baseUrl.replace(HOST, 'localhost') }
   const direct = await tokenInNewProcess(around, {
@@ -65,16 +67,16 @@ test('HTTPS_PROXY is honoured, and NO_PROXY against it', async (t) => {
     NO_PROXY: 'example.com,localhost',
   })
   assert.equal(emulator.verify(direct.token).userId, 'ada')
-  assert.equal(proxy.asked.length, 2)
+  assert.equal(proxy.connects.length, 2)
 })
 
-test('HTTPS_PROXY leaves an http server on loopback alone', async (t) => {
+test('HTTPS_PROXY is not used for an http server on loopback', async (t) => {
   const { emulator, options } = await emulate(t)
   const { token } = await tokenInNewProcess(options, { HTTPS_PROXY: 'http://127.0.0.1:1' })
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('a proxy that is no URL is refused without repeating it', () => {
+test('an invalid proxy URL is rejected, and the message does not repeat it', () => {
   for (const proxy of ['not a url', 'socks5://user:hunter2@127.0.0.1', 'ftp://hunter2']) {
     assert.throws(
       () => new VeltAuthClient({ apiKey: 'k', authToken: 'a', proxy }),
@@ -83,7 +85,7 @@ test('a proxy that is no URL is refused without repeating it', () => {
   }
 })
 
-test('an http server is never asked through a proxy', () => {
+test('the `proxy` option is rejected for an http server', () => {
   const options = { apiKey: 'k', authToken: 'a', baseUrl: 'http://127.0.0.1:1' }
   assert.throws(() => new VeltAuthClient({ ...options, proxy: 'http://127.0.0.1:2' }), {
     code: 'ERR_VELT_CONFIG',

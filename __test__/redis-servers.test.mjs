@@ -1,4 +1,4 @@
-// The kinds of Redis that servers share: a cluster, a master behind Sentinels, TLS, one that is silent.
+// Kinds of Redis servers: a cluster, a master with Sentinels, TLS, and a server that never responds.
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -11,37 +11,37 @@ import { startRedis, startRedisCluster, startSentinel } from './support/redis.mj
 import { listen, unusedPort } from './support/servers.mjs'
 import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs'
 
-test('a Redis Cluster of three nodes', REDIS, async (t) => {
+test('clients share tokens through a Redis Cluster of three nodes', REDIS, async (t) => {
   const { urls } = await startRedisCluster(t)
   const { emulator, options } = await emulate(t)
   const one = startClient(t, { ...options, cache: { redis: urls } })
-  // The others are found by any of them.
+  // One node is enough to find the others.
   const two = startClient(t, { ...options, cache: { redis: urls.slice(0, 1) } })
   const users = Array.from({ length: 50 }, (_, index) => `user-${index}`)
-  const asked = await Promise.all(users.map((user) => one.getToken(user)))
+  const fetched = await Promise.all(users.map((user) => one.getToken(user)))
   const shared = await Promise.all(users.map((user) => two.getToken(user)))
-  assert.deepEqual(shared, asked)
+  assert.deepEqual(shared, fetched)
   assert.equal(emulator.requests.length, 50)
 
   await one.invalidate({ userId: users[0] })
-  const told = Date.now()
-  let { token } = asked[0]
-  while (token === asked[0].token) ({ token } = await two.getToken(users[0]))
-  assert.ok(Date.now() - told < 1000)
+  const invalidatedAt = Date.now()
+  let { token } = fetched[0]
+  while (token === fetched[0].token) ({ token } = await two.getToken(users[0]))
+  assert.ok(Date.now() - invalidatedAt < 1000)
 })
 
-test('a master that Sentinels know', REDIS, async (t) => {
+test('clients share tokens through a master that a Sentinel knows', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const sentinel = await startSentinel(t, redis)
   const cache = { redis: 'redis://mymaster', sentinels: [sentinel.url] }
   const one = startClient(t, { ...options, cache })
-  const asked = await one.getToken('ada')
+  const fetched = await one.getToken('ada')
   while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
-  assert.deepEqual(await startClient(t, { ...options, cache }).getToken('ada'), asked)
+  assert.deepEqual(await startClient(t, { ...options, cache }).getToken('ada'), fetched)
   assert.equal(emulator.requests.length, 1)
 })
 
-test('a server with TLS and a password', REDIS, async (t) => {
+test('clients share tokens through a Redis with TLS and a password', REDIS, async (t) => {
   const authority = await createAuthority()
   const { key, cert } = await authority.issue()
   const folder = await temporaryFolder(t)
@@ -64,13 +64,13 @@ test('a server with TLS and a password', REDIS, async (t) => {
   const { emulator, options } = await emulate(t, { tls })
   const cache = { redis: `rediss://velt:pass%20word@localhost:${port}/0` }
   const trusting = { ...options, ca: authority.pem, cache }
-  const asked = await startClient(t, trusting).getToken('ada')
+  const fetched = await startClient(t, trusting).getToken('ada')
   while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
-  assert.deepEqual(await startClient(t, trusting).getToken('ada'), asked)
+  assert.deepEqual(await startClient(t, trusting).getToken('ada'), fetched)
   assert.equal(emulator.requests.length, 1)
 })
 
-test('one that answers nothing costs no call its deadline', async (t) => {
+test('a Redis that never responds does not make calls exceed their deadline', async (t) => {
   const { emulator, options } = await emulate(t)
   const { port } = await listen(t, createServer(), '')
   const cache = { redis: `redis://127.0.0.1:${port}` }

@@ -1,5 +1,5 @@
-// Test runners such as Jest load the package anew for each test file, in a realm of its own, and
-// live on: what the addon holds of such a realm is never freed.
+// Test runners such as Jest load the package again for each test file, in a new realm of the same
+// process. A reference that the addon keeps to such a realm would be a memory leak.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { CHECKOUT } from './support/processes.mjs'
 setFlagsFromString('--expose-gc')
 const gc = vm.runInNewContext('gc')
 
-/** Loads a file of ours into `context`, and what it requires of ours; the rest is shared. */
+/** Loads a file of the package, and the files that it requires, into `context`. */
 function load(path, context, loaded = new Map()) {
   const module = { exports: {} }
   loaded.set(path, module)
@@ -44,10 +44,10 @@ async function useOnce() {
   return new WeakRef(context)
 }
 
-test('a realm that has used the package is freed', { timeout: 30_000 }, async () => {
+test('a realm that has used the package is garbage-collected', { timeout: 30_000 }, async () => {
   const realms = [await useOnce(), await useOnce()]
   do {
-    // In a turn of its own: whatever is asked for stays until the end of the turn.
+    // `deref()` keeps its target alive until the end of the turn, so `gc()` runs in another turn.
     await setTimeout(20)
     gc()
     await setTimeout(0)

@@ -1,4 +1,4 @@
-// No secret in anything that ends up in a log.
+// Clients and errors print no secret, in whatever way they are logged.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -10,8 +10,8 @@ const API_KEY = 'api-key-5f1c'
 const AUTH_TOKEN = 'auth-token-9a7e'
 const PROXY_PASSWORD = 'proxy-password-31d0'
 
-/** Everything that a logger could make of a value. */
-function everyPrint(value) {
+/** The ways in which a logger may print a value. */
+function allPrinted(value) {
   const everything = { depth: Infinity, showHidden: true, getters: true }
   const texts = [inspect(value, everything), String(value), JSON.stringify(value) ?? '']
   for (let error = value; error instanceof Error; error = error.cause) {
@@ -21,13 +21,13 @@ function everyPrint(value) {
 }
 
 function assertNoSecret(value, ...more) {
-  const printed = everyPrint(value)
+  const printed = allPrinted(value)
   for (const secret of [API_KEY, AUTH_TOKEN, PROXY_PASSWORD, ...more]) {
     assert.ok(!printed.includes(secret), `${secret} in ${printed}`)
   }
 }
 
-test('clients', () => {
+test('a client and its stats print no secret', () => {
   const proxy = `http://user:${PROXY_PASSWORD}@127.0.0.1:1`
   const client = new VeltAuthClient({ apiKey: API_KEY, authToken: AUTH_TOKEN, proxy })
   assertNoSecret(client)
@@ -35,9 +35,9 @@ test('clients', () => {
   assert.match(inspect(client), /VeltAuthClient/)
 })
 
-test('errors of every kind, even when Velt quotes our credentials', async (t) => {
+test('no error prints a secret, even if the response contains the credentials', async (t) => {
   const { emulator, options } = await emulate(t, { apiKey: API_KEY, authToken: AUTH_TOKEN })
-  const token = 'eyJ-a-token-of-somebody'
+  const token = 'eyJ-a-token-of-another-user'
   const quote = `The auth token ${AUTH_TOKEN} of key ${API_KEY} is unknown.`
   const faults = [
     ...['INVALID_ARGUMENT', 'PERMISSION_DENIED', 'INTERNAL', 'RESOURCE_EXHAUSTED'].map(
@@ -71,7 +71,7 @@ test('errors of every kind, even when Velt quotes our credentials', async (t) =>
   }
 })
 
-test('errors about wrong options do not repeat their values', () => {
+test('errors about invalid options do not print the values', () => {
   for (const options of [
     { apiKey: `${API_KEY}\n`, authToken: AUTH_TOKEN },
     { apiKey: API_KEY, authToken: `${AUTH_TOKEN} ` },

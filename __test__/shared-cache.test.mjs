@@ -1,4 +1,4 @@
-// Many servers, one cache: against a real redis-server, and servers that are processes of their own.
+// Servers that share a cache in Redis: a real redis-server, and child processes as servers.
 
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
@@ -10,7 +10,7 @@ import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs
 
 const USERS = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
 
-/** A server of its own: `(call, users)` gives what became of each user's call. */
+/** Starts a server process. The returned function makes `call` there for each user. */
 async function startServer(t, options) {
   const file = fileURLToPath(new URL('support/cache-server.mjs', import.meta.url))
   const server = fork(file, [JSON.stringify(options)])
@@ -25,28 +25,28 @@ async function startServer(t, options) {
   }
 }
 
-test('what one server asked for, the others have', REDIS, async (t) => {
+test('a token that one server fetched is served by the others from Redis', REDIS, async (t) => {
   const { emulator, options } = await start(t)
   const [one, two] = [startClient(t, options), startClient(t, options)]
-  const asked = await one.getToken({ userId: 'ada', organizationId: 'acme' })
+  const fetched = await one.getToken({ userId: 'ada', organizationId: 'acme' })
   while (two.stats().sharedHits === 0) {
-    assert.deepEqual(await two.getToken({ organizationId: 'acme', userId: 'ada' }), asked)
+    assert.deepEqual(await two.getToken({ organizationId: 'acme', userId: 'ada' }), fetched)
   }
   assert.equal(emulator.requests.length, 1)
 
   const fresh = await two.generateToken('bob')
   const three = startClient(t, options)
-  assert.deepEqual(await three.getToken('bob'), fresh, 'generateToken puts its answer there too')
+  assert.deepEqual(await three.getToken('bob'), fresh, 'generateToken publishes its token too')
 })
 
-test('four cold servers ask for 1,000 users once', REDIS, async (t) => {
+test('four servers with empty caches send about one request per user', REDIS, async (t) => {
   const { emulator, options } = await start(t)
   const servers = await Promise.all(Array.from({ length: 4 }, () => startServer(t, options)))
   const answers = await Promise.all(servers.map((call) => call('getToken', USERS)))
   for (const outcomes of answers) assert.ok(outcomes.every(({ token }) => token))
   for (const index of USERS.keys()) {
     const tokens = new Set(answers.map((outcomes) => outcomes[index].token))
-    assert.ok(tokens.size <= 2, 'servers share what they have')
+    assert.ok(tokens.size <= 2, 'servers share tokens')
   }
   t.diagnostic(`${emulator.requests.length} requests for 1,000 users on 4 servers`)
   assert.ok(emulator.requests.length <= 1010, `${emulator.requests.length} requests`)
@@ -61,29 +61,29 @@ test('an invalidation reaches every server within a second', REDIS, async (t) =>
     assert.equal(token, first.token)
   }
   await servers[3]('invalidate', ['ada'])
-  const told = Date.now()
+  const invalidatedAt = Date.now()
   for (const call of servers) {
     let token = first.token
     while (token === first.token) [{ token }] = await call('getToken', ['ada'])
-    assert.ok(Date.now() - told < 1000, `after ${Date.now() - told} ms`)
+    assert.ok(Date.now() - invalidatedAt < 1000, `after ${Date.now() - invalidatedAt} ms`)
   }
-  assert.equal(emulator.requests.length, 2, 'and the new token is shared again')
+  assert.equal(emulator.requests.length, 2, 'the servers share the new token')
 })
 
-test('an invalidation voids a token that another server is asking for', REDIS, async (t) => {
+test('an invalidation drops a token that another server is fetching', REDIS, async (t) => {
   const { emulator, options } = await start(t)
   const [one, two] = [startClient(t, options), startClient(t, options)]
   emulator.fault({ delay: 300 })
-  const onItsWay = one.getToken('ada')
+  const pending = one.getToken('ada')
   while (emulator.requests.length === 0) await new Promise(setImmediate)
   await two.invalidate({ userId: 'ada' })
   const { token } = await two.getToken('ada')
-  assert.notEqual(token, (await onItsWay).token)
+  assert.notEqual(token, (await pending).token)
   const three = startClient(t, options)
   assert.equal((await three.getToken('ada')).token, token)
 })
 
-/** Calls for users nobody has asked for yet, one after the other, until told to stop. */
+/** Calls `getToken` in sequence, each time for another user, until `stopped` is set. */
 function load(client, deadline) {
   const state = { calls: 0, slowest: 0, failures: [], stopped: false }
   state.done = (async () => {
@@ -104,7 +104,7 @@ function load(client, deadline) {
 }
 
 test(
-  'Redis paused, killed and back: no call fails or is late, and sharing resumes',
+  'while Redis is paused, killed and restarted, no call fails or is late; then sharing resumes',
   REDIS,
   async (t) => {
     const deadline = 5000
@@ -121,7 +121,7 @@ test(
     await redis.start()
     await calls.calling(20)
 
-    // Sharing resumes: what this client asks for, a new one finds.
+    // Sharing has resumed when a new client gets the token that this client fetched.
     for (let user = 0; ; user += 1) {
       const { token } = await client.getToken(`after-${user}`)
       const other = startClient(t, options)
@@ -135,7 +135,7 @@ test(
   },
 )
 
-test('without Redis from the start, Velt is asked', REDIS, async (t) => {
+test('a client that never reached Redis sends its requests to Velt', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   await redis.kill()
   const client = startClient(t, options)
@@ -147,10 +147,10 @@ test('without Redis from the start, Velt is asked', REDIS, async (t) => {
     retryable: true,
     message: /shared cache could not be told/,
   })
-  assert.equal(client.stats().entries, 0, 'this process has forgotten it all the same')
+  assert.equal(client.stats().entries, 0, 'this process has dropped its entry')
 })
 
-test('a server that dies while it asks delays the others, and no more', REDIS, async (t) => {
+test('a server that closes while it holds the lease only delays the others', REDIS, async (t) => {
   const { emulator, options } = await start(t)
   emulator.fault({ stall: 'headers' })
   const dying = startClient(t, options)
@@ -162,7 +162,7 @@ test('a server that dies while it asks delays the others, and no more', REDIS, a
   assert.equal(emulator.verify(token).userId, 'ada')
 })
 
-test('in an outage, what another server left is better than nothing', REDIS, async (t) => {
+test('while Velt is down, a stale token of another server is served', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const { token, expiresAt } = await startClient(t, options).getToken('ada')
   while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
@@ -171,13 +171,13 @@ test('in an outage, what another server left is better than nothing', REDIS, asy
 
   await emulator.close()
   const cold = startClient(t, { ...options, maxAttempts: 1 })
-  // More than is left of it, and less than it had.
+  // More than the remaining lifetime, and less than the lifetime at the start.
   const stale = await cold.getToken('ada', { minValidity: expiresAt - Date.now() })
   assert.equal(stale.token, token)
   assert.deepEqual([cold.stats().staleServed, cold.stats().sharedHits], [1, 0])
 })
 
-test('a reader of Redis learns nothing', REDIS, async (t) => {
+test('Redis reveals no user, token or credential, and every key expires', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const client = startClient(t, options)
   const user = { userId: 'ada-user-id', email: 'ada@acme.example', organizationId: 'acme-org' }
@@ -200,7 +200,7 @@ test('a reader of Redis learns nothing', REDIS, async (t) => {
   for (const key of keys) assert.notEqual(redis.cli('pttl', key).trim(), '-1', `${key} never ends`)
 })
 
-test('what Redis evicts brings no invalidated token back', REDIS, async (t) => {
+test('an invalidated token stays invalid when Redis evicts the generation', REDIS, async (t) => {
   const { redis, options } = await start(t)
   const { token } = await startClient(t, options).getToken('ada')
   while (tokenKeys(redis).length === 0) await new Promise(setImmediate)
@@ -212,7 +212,7 @@ test('what Redis evicts brings no invalidated token back', REDIS, async (t) => {
   assert.notEqual((await startClient(t, options).getToken('ada')).token, token)
 })
 
-test('a generation outlives its tokens', REDIS, async (t) => {
+test('a generation in Redis expires after its tokens', REDIS, async (t) => {
   const { redis, options } = await start(t)
   const client = startClient(t, options)
   await client.getToken('ada')
@@ -225,7 +225,7 @@ test('a generation outlives its tokens', REDIS, async (t) => {
   for (const key of tokenKeys(redis)) assert.ok(left(generation) > left(key) + 3_000_000)
 })
 
-test('what was moved, cut or altered in Redis is ignored', REDIS, async (t) => {
+test('values that were moved, truncated or altered in Redis are ignored', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const writer = startClient(t, options)
   await writer.getToken('ada')
@@ -258,11 +258,11 @@ test('what was moved, cut or altered in Redis is ignored', REDIS, async (t) => {
       if (key.endsWith(':lease')) redis.cli('del', key)
     }
     attack()
-    const asked = emulator.requests.length
+    const before = emulator.requests.length
     const { token } = await startClient(t, options).getToken('ada')
     assert.equal(emulator.verify(token).userId, 'ada', name)
-    assert.equal(emulator.requests.length, asked + 1, `${name}: Velt is asked`)
-    // The new answer replaces it.
+    assert.equal(emulator.requests.length, before + 1, `${name}: a request is sent`)
+    // The new token replaces the altered value.
     while (true) {
       const reader = startClient(t, options)
       await reader.getToken('ada')
@@ -271,7 +271,7 @@ test('what was moved, cut or altered in Redis is ignored', REDIS, async (t) => {
   }
 })
 
-test('other credentials, versions and endpoints share nothing', REDIS, async (t) => {
+test('clients with other credentials, versions or URLs share no tokens', REDIS, async (t) => {
   const { redis, options } = await start(t)
   const tokens = new Set()
   const { token } = await startClient(t, options).getToken('ada')
@@ -285,7 +285,7 @@ test('other credentials, versions and endpoints share nothing', REDIS, async (t)
     const { emulator, options: theirs } = await emulate(t, emulatorOptions)
     const client = startClient(t, { ...theirs, ...changes, cache: { redis: redis.url } })
     const given = await client.getToken('ada')
-    assert.equal(emulator.verify(given.token).userId, 'ada', 'asked of its own Velt')
+    assert.equal(emulator.verify(given.token).userId, 'ada', 'a token of its own emulator')
     tokens.add(given.token)
   }
   assert.equal(tokens.size, 5)

@@ -1,4 +1,4 @@
-// TLS with real certificates: whom the client trusts, and whom it refuses to tell a secret.
+// TLS with real certificates: the client sends credentials only to a server that it trusts.
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const tls = await authority.issue()
 async function refusal(options) {
   const client = new VeltAuthClient({ deadline: 3000, ...options })
   return await client.generateToken('ada').then(
-    () => assert.fail('it resolved'),
+    () => assert.fail('the call resolved'),
     (error) => error,
   )
 }
@@ -29,7 +29,7 @@ function assertDistrust(error, cause) {
   assert.match(error.cause.message, cause)
 }
 
-test('`ca` is trusted, as text, as bytes or in a list', async (t) => {
+test('`ca` accepts a string, a Buffer or an array, and these certificates are trusted', async (t) => {
   const { emulator, options } = await emulate(t, { tls })
   const other = await createAuthority('another CA')
   for (const ca of [authority.pem, Buffer.from(authority.pem), [other.pem, authority.pem]]) {
@@ -38,7 +38,7 @@ test('`ca` is trusted, as text, as bytes or in a list', async (t) => {
   }
 })
 
-test('an unknown issuer is refused before anything is sent', async (t) => {
+test('a certificate of an unknown issuer is rejected before a request is sent', async (t) => {
   const { emulator, options } = await emulate(t, { tls })
   const error = await refusal(options)
   assertDistrust(error, /UnknownIssuer/)
@@ -46,7 +46,7 @@ test('an unknown issuer is refused before anything is sent', async (t) => {
   assert.equal(emulator.requests.length, 0)
 })
 
-test('a self-signed certificate is refused, until it is trusted by name', async (t) => {
+test('a self-signed certificate is rejected, and accepted if it is in `ca`', async (t) => {
   const own = await createSelfSigned()
   const { emulator, options } = await emulate(t, { tls: own })
   assertDistrust(await refusal(options), /UnknownIssuer|CaUsedAsEndEntity/)
@@ -60,13 +60,13 @@ test('`ca` replaces the built-in roots', async (t) => {
   assertDistrust(await refusal({ ...options, ca }), /UnknownIssuer|BadSignature/)
 })
 
-test('an expired certificate is refused', async (t) => {
+test('an expired certificate is rejected', async (t) => {
   const expired = await authority.issue({ notAfter: new Date(Date.now() - 60_000) })
   const { options } = await emulate(t, { tls: expired })
   assertDistrust(await refusal({ ...options, ca: authority.pem }), /[Ee]xpired/)
 })
 
-test('a certificate of another host is refused', async (t) => {
+test('a certificate of another host is rejected', async (t) => {
   const elsewhere = await authority.issue({ hosts: ['api.velt.example'] })
   const { options } = await emulate(t, { tls: elsewhere })
   assertDistrust(
@@ -75,7 +75,7 @@ test('a certificate of another host is refused', async (t) => {
   )
 })
 
-test('a server that speaks nothing newer than TLS 1.1 is refused', async (t) => {
+test('a server that supports only TLS 1.1 or older is rejected', async (t) => {
   const old = { ...tls, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }
   const server = createServer(old)
   server.on('tlsClientError', () => {})
@@ -87,7 +87,7 @@ test('a server that speaks nothing newer than TLS 1.1 is refused', async (t) => 
   )
 })
 
-test('a server that wants a client certificate is refused, and says so', async (t) => {
+test('a server that requires a client certificate is rejected, and the message says why', async (t) => {
   const demanding = { ...tls, ca: authority.pem, requestCert: true, rejectUnauthorized: true }
   const { options } = await emulate(t, { tls: demanding })
   const error = await refusal({ ...options, ca: authority.pem })
@@ -95,7 +95,7 @@ test('a server that wants a client certificate is refused, and says so', async (
   assert.match(error.message, /client certificates are not supported/)
 })
 
-test('a server that ends the handshake is a network error that may mend itself', async (t) => {
+test('a connection reset during the handshake is a transient ERR_VELT_NETWORK', async (t) => {
   const server = createServer(tls)
   server.on('connection', (socket) => socket.resetAndDestroy())
   const { port } = await listen(t, server, '')
@@ -120,16 +120,16 @@ test('the file in NODE_EXTRA_CA_CERTS is trusted', async (t) => {
   assert.equal(without.code, 'ERR_VELT_NETWORK')
 })
 
-test('no CA file of the system is needed', async (t) => {
+test('the client needs no CA file of the system', async (t) => {
   const { emulator, options } = await emulate(t, { tls })
   const nowhere = { SSL_CERT_FILE: '/nonexistent', SSL_CERT_DIR: '/nonexistent' }
   const { token } = await tokenInNewProcess({ ...options, ca: authority.pem }, nowhere)
   assert.equal(emulator.verify(token).userId, 'ada')
   const untrusted = await tokenInNewProcess(options, nowhere)
-  assert.equal(untrusted.code, 'ERR_VELT_NETWORK', 'the built-in roots are there, and refuse it')
+  assert.equal(untrusted.code, 'ERR_VELT_NETWORK', 'the built-in roots do not trust it')
 })
 
-test('a `ca` that is no certificate is refused when the client is made', () => {
+test('a `ca` without a certificate throws when the client is created', () => {
   for (const ca of [
     '',
     'nonsense',

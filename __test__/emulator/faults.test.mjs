@@ -1,14 +1,14 @@
-// The faults that a user can ask for.
+// The faults that a test can request from the emulator.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import {
-  announced,
   assertCut,
-  bareSocket,
   CUTS,
   exchange,
+  notifyingFault,
+  rawSocket,
   start,
   TIMEOUT,
   V2,
@@ -17,7 +17,7 @@ import {
 } from './support.mjs'
 
 describe('faults', TIMEOUT, () => {
-  test('a status alone is empty, a body is sent as it is', async (t) => {
+  test('a fault with only a status has an empty body; a given body is sent unchanged', async (t) => {
     const emulator = await start(t)
     const page = { body: '<html>', contentType: 'text/html', headers: { Via: 'lb' } }
     const json = 'application/json; charset=utf-8'
@@ -42,7 +42,7 @@ describe('faults', TIMEOUT, () => {
     )
   })
 
-  test('an error has the envelope and the canonical HTTP status', async (t) => {
+  test("an error has Velt's JSON envelope and the HTTP status of its code", async (t) => {
     const emulator = await start(t)
     const codes = {
       INVALID_ARGUMENT: 400,
@@ -74,7 +74,7 @@ describe('faults', TIMEOUT, () => {
     assert.deepEqual(answer.json, { error })
   })
 
-  test('Retry-After comes as seconds, as a date or as it is', async (t) => {
+  test('Retry-After is sent as seconds, as a date, or as the given string', async (t) => {
     const emulator = await start(t)
     const cases = [
       [2, '2'],
@@ -89,7 +89,7 @@ describe('faults', TIMEOUT, () => {
     assert.equal((await v1(emulator)).headers.get('retry-after'), null)
   })
 
-  test('hit in order, as often and where they say', async (t) => {
+  test('faults apply in order, to the requests that match, and as many times as given', async (t) => {
     const emulator = await start(t)
     const isV2 = (request) => request.path === V2
     emulator.fault({ status: 500, match: isV2, times: 2 })
@@ -106,7 +106,7 @@ describe('faults', TIMEOUT, () => {
     assert.equal(emulator.requests.length, 1)
   })
 
-  test('a delay holds the answer back', async (t) => {
+  test('a delay postpones the response', async (t) => {
     const emulator = await start(t)
     emulator.fault({ delay: 40 })
     const started = performance.now()
@@ -116,9 +116,9 @@ describe('faults', TIMEOUT, () => {
   })
 
   for (const slow of [{ delay: 60_000 }, { stall: 'headers' }]) {
-    test(`${Object.keys(slow)}: the test can see that the client went away`, async (t) => {
+    test(`${Object.keys(slow)}: \`closed\` reports that the client aborted its request`, async (t) => {
       const emulator = await start(t)
-      const { fault, arrived } = announced(slow)
+      const { fault, arrived } = notifyingFault(slow)
       emulator.fault(fault)
       const abort = new AbortController()
       const call = assert.rejects(v1(emulator, {}, { signal: abort.signal }), /abort/)
@@ -132,11 +132,11 @@ describe('faults', TIMEOUT, () => {
     })
   }
 
-  test('a stalled request gets nothing, others are served', async (t) => {
+  test('a stalled request gets no response, and other requests are served', async (t) => {
     const emulator = await start(t)
-    const { fault, arrived } = announced({ stall: 'headers' })
+    const { fault, arrived } = notifyingFault({ stall: 'headers' })
     emulator.fault(fault)
-    const socket = bareSocket(emulator)
+    const socket = rawSocket(emulator)
     t.after(() => socket.destroy())
     const stalled = exchange(emulator, socket)
     await arrived
@@ -147,7 +147,7 @@ describe('faults', TIMEOUT, () => {
     assert.equal((await stalled).head, '')
   })
 
-  test('a stalled body gets halfway and no further', async (t) => {
+  test('a stalled body stops after its first half', async (t) => {
     const emulator = await start(t)
     emulator.fault({ stall: 'body', body: '0123456789' })
     const response = await fetch(emulator.url, { method: 'POST', body: '' })
@@ -165,7 +165,7 @@ describe('faults', TIMEOUT, () => {
     })
   }
 
-  test('nonsense throws, and queues nothing', async (t) => {
+  test('an invalid fault throws, and is not queued', async (t) => {
     const emulator = await start(t)
     const cases = [
       [{ statsu: 500 }, /statsu \(known: times, /],

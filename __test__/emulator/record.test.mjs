@@ -1,13 +1,13 @@
-// What the emulator records: requests, and connections.
+// The requests and connections that the emulator records.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import { describe, test } from 'node:test'
-import { bareSocket, CREDENTIALS, post, start, TIMEOUT, V1, v1 } from './support.mjs'
+import { CREDENTIALS, post, rawSocket, start, TIMEOUT, V1, v1 } from './support.mjs'
 
 describe('record', TIMEOUT, () => {
-  test('has each request as it came, and what became of it', async (t) => {
+  test('`requests` has each request as it was received, and its status', async (t) => {
     const emulator = await start(t)
     const before = Date.now()
     await v1(emulator, { userId: 'å' }, { headers: { 'X-Custom': 'Yes' } })
@@ -28,9 +28,9 @@ describe('record', TIMEOUT, () => {
     assert.equal(second.status, 404)
   })
 
-  test('leaves out a request whose client went away before it was whole', async (t) => {
+  test('a request that the client aborts before it is complete is not recorded', async (t) => {
     const emulator = await start(t)
-    const socket = bareSocket(emulator)
+    const socket = rawSocket(emulator)
     socket.write(`POST ${V1} HTTP/1.1\r\nHost: velt\r\nContent-Length: 100\r\n\r\n{`)
     socket.end()
     await once(socket.resume(), 'close')
@@ -39,7 +39,7 @@ describe('record', TIMEOUT, () => {
     assert.equal(emulator.connections, 2)
   })
 
-  test('counts connections', async (t) => {
+  test('`connections` counts TCP connections, and reset() keeps the count', async (t) => {
     const emulator = await start(t)
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     t.after(() => agent.destroy())

@@ -1,4 +1,4 @@
-// The requests that the emulator refuses, as Velt would.
+// The requests that the emulator rejects, with the errors of Velt's API.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -50,7 +50,7 @@ describe('refusals', TIMEOUT, () => {
     assert.throws(() => emulator.rotateAuthToken(''), TypeError)
   })
 
-  test('other paths, methods, content types and envelopes', async (t) => {
+  test('unknown paths, wrong methods, content types and envelopes are rejected', async (t) => {
     const emulator = await start(t)
     const data = { ...CREDENTIALS, userId: 'ada' }
     const good = JSON.stringify({ data })
@@ -125,7 +125,7 @@ describe('refusals', TIMEOUT, () => {
     ],
   }
   for (const [version, call] of Object.entries({ v1, v2 })) {
-    test(`${version} fields`, async (t) => {
+    test(`${version}: unknown, missing and invalid fields are rejected`, async (t) => {
       const emulator = await start(t)
       for (const [data, message] of wrongFields[version]) {
         assertInvalid(await call(emulator, data), message)

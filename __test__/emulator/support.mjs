@@ -1,4 +1,4 @@
-// What the tests of the emulator share. None of it loads the addon: the emulator needs none.
+// Helpers for the tests of the emulator. They do not load the addon, since the emulator does not.
 
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
@@ -13,7 +13,7 @@ export const HEADERS = {
 }
 export const TIMEOUT = { timeout: 10_000 }
 
-/** An emulator that ends with the test. */
+/** Starts an emulator, and closes it when the test ends. */
 export async function start(t, options) {
   const emulator = await startEmulator(options)
   t.after(() => emulator.close())
@@ -39,11 +39,11 @@ function parsed(text) {
   }
 }
 
-/** A good v1 request, but for what `data` and `init` change. */
+/** Sends a v1 request that is valid except for the changes in `data` and `init`. */
 export const v1 = (emulator, data, init) =>
   post(emulator, V1, { data: { ...CREDENTIALS, userId: 'ada', ...data } }, init)
 
-/** A good v2 request, but for what `data` and `init` change. */
+/** Sends a v2 request that is valid except for the changes in `data` and `init`. */
 export const v2 = (emulator, data, init) =>
   post(
     emulator,
@@ -52,12 +52,12 @@ export const v2 = (emulator, data, init) =>
     { headers: HEADERS, ...init },
   )
 
-export function bareSocket(emulator) {
+export function rawSocket(emulator) {
   return connect({ port: new URL(emulator.url).port, host: '127.0.0.1', allowHalfOpen: true })
 }
 
-/** What a good v1 request gets on a bare socket: the bytes, and how the connection ended. */
-export async function exchange(emulator, socket = bareSocket(emulator)) {
+/** Sends a valid v1 request on a socket. Returns the response, and how the connection ended. */
+export async function exchange(emulator, socket = rawSocket(emulator)) {
   const body = JSON.stringify({ data: { ...CREDENTIALS, userId: 'ada' } })
   socket.write(
     `POST ${V1} HTTP/1.1\r\nHost: velt\r\nContent-Type: application/json\r\n` +
@@ -69,7 +69,8 @@ export async function exchange(emulator, socket = bareSocket(emulator)) {
   })
   const ended = await new Promise((resolve) => {
     socket.once('error', () => resolve('RST'))
-    // libuv reads data and the RST behind it as data and an end; only writing tells the difference.
+    // libuv reports data followed by an RST as data followed by an end. Only a write fails after an
+    // RST.
     socket.once('end', () => socket.write('\r\n', (error) => resolve(error ? 'RST' : 'FIN')))
   })
   socket.destroy()
@@ -81,24 +82,24 @@ export async function exchange(emulator, socket = bareSocket(emulator)) {
 const NOTHING = /^$/
 const OK = /^HTTP\/1.1 200 /
 
-/** The faults that end the connection too early, and what the client sees of each. */
+/** The faults that end the connection too early, and what the client receives. */
 export const CUTS = [
   {
-    name: 'the connection is reset instead of an answer',
+    name: '`reset: headers` resets the connection without a response',
     fault: { reset: 'headers' },
     ending: 'RST',
     opening: NOTHING,
     least: 0,
   },
   {
-    name: 'the connection is reset inside the body',
+    name: '`reset: body` resets the connection after half of the body',
     fault: { reset: 'body' },
     ending: 'RST',
     opening: OK,
     least: 101,
   },
   {
-    name: 'a truncated body ends in good order',
+    name: '`truncate` sends half of the body, then closes the connection with a FIN',
     fault: { truncate: true },
     ending: 'FIN',
     opening: OK,
@@ -106,7 +107,7 @@ export const CUTS = [
   },
 ]
 
-/** Plays one of `CUTS`. */
+/** Applies one of `CUTS` to a request, and checks what the client receives. */
 export async function assertCut(emulator, { name, fault, ending, opening, least }, socket) {
   emulator.fault(fault)
   const { ended, head, received, promised } = await exchange(emulator, socket)
@@ -119,15 +120,15 @@ export async function assertCut(emulator, { name, fault, ending, opening, least 
   assert.equal(request.status, undefined, name)
 }
 
-/** Waits until the other side has ended a connection, in whatever way. */
-export function over(socket) {
+/** Waits until the other side has closed or reset a connection. */
+export function waitForEnd(socket) {
   return new Promise((resolve) => {
     for (const event of ['end', 'error']) socket.resume().once(event, resolve)
   }).finally(() => socket.destroy())
 }
 
-/** A fault that says when it hits. */
-export function announced(fault) {
+/** `fault` with a `match` that resolves `arrived` with the request. */
+export function notifyingFault(fault) {
   let hit
   const arrived = new Promise((resolve) => {
     hit = resolve

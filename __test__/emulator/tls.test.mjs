@@ -1,4 +1,4 @@
-// The emulator over TLS, with a certificate that is made anew for each run.
+// The emulator over TLS, with a certificate that each run creates.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -6,7 +6,7 @@ import https from 'node:https'
 import { describe, test } from 'node:test'
 import { connect } from 'node:tls'
 import { createSelfSigned } from '../support/certificates.mjs'
-import { assertCut, bareSocket, CUTS, HEADERS, over, start, TIMEOUT, V2 } from './support.mjs'
+import { assertCut, CUTS, HEADERS, rawSocket, start, TIMEOUT, V2, waitForEnd } from './support.mjs'
 
 const tls = await createSelfSigned()
 
@@ -21,7 +21,7 @@ describe('TLS', TIMEOUT, () => {
       ...options,
     })
 
-  test('answers over https, at localhost', async (t) => {
+  test('serves https at localhost', async (t) => {
     const emulator = await start(t, { tls })
     assert.match(emulator.url, /^https:\/\/localhost:\d+$/)
     const request = https.request(emulator.url + V2, {
@@ -38,7 +38,7 @@ describe('TLS', TIMEOUT, () => {
     assert.equal(emulator.requests[0].status, 200)
   })
 
-  test('takes the options of TLS', async (t) => {
+  test('applies the TLS options, such as minVersion', async (t) => {
     const emulator = await start(t, { tls: { ...tls, minVersion: 'TLSv1.3' } })
     const [error] = await once(secure(emulator, { maxVersion: 'TLSv1.2' }), 'error')
     assert.match(error.code, /PROTOCOL_VERSION/)
@@ -48,23 +48,23 @@ describe('TLS', TIMEOUT, () => {
     socket.destroy()
   })
 
-  test('resets and truncates below TLS', async (t) => {
+  test('resets and truncation happen on the TCP connection, below TLS', async (t) => {
     const emulator = await start(t, { tls })
     for (const cut of CUTS) await assertCut(emulator, cut, secure(emulator))
   })
 
-  test('close() cuts a handshake under way, and a client may reset one', async (t) => {
+  test('close() closes a connection during its handshake, and a client reset is no error', async (t) => {
     const emulator = await start(t, { tls })
-    const rude = bareSocket(emulator)
-    await once(rude, 'connect')
-    rude.resetAndDestroy()
-    const mute = bareSocket(emulator)
-    const cut = over(mute)
-    const done = secure(emulator)
-    await once(done, 'secureConnect') // accepted after `mute`, so that one is in handshake by now
-    const doneCut = over(done)
+    const resetting = rawSocket(emulator)
+    await once(resetting, 'connect')
+    resetting.resetAndDestroy()
+    const silent = rawSocket(emulator)
+    const silentEnd = waitForEnd(silent)
+    const connected = secure(emulator)
+    await once(connected, 'secureConnect') // accepted after `silent`, so `silent` is in its handshake
+    const connectedEnd = waitForEnd(connected)
     await emulator.close()
-    await Promise.all([cut, doneCut])
+    await Promise.all([silentEnd, connectedEnd])
     assert.equal(emulator.connections, 3)
   })
 })

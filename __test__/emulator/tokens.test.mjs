@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { start, TIMEOUT, v1, v2 } from './support.mjs'
 
 describe('tokens', TIMEOUT, () => {
-  test('v1 answers a signed token of 48 hours with the claims asked for', async (t) => {
+  test('v1 returns a signed token for 48 hours with the requested claims', async (t) => {
     const now = () => 1_800_000_000_999
     const emulator = await start(t, { now })
     const userProperties = { isAdmin: true, organizationId: 'org', email: 'ada@example.com' }
@@ -30,7 +30,7 @@ describe('tokens', TIMEOUT, () => {
     })
   })
 
-  test('v2 carries the permissions, and only what was asked', async (t) => {
+  test('v2 returns a token with the requested permissions, and no other claims', async (t) => {
     const emulator = await start(t)
     const permissions = {
       resources: [
@@ -59,7 +59,7 @@ describe('tokens', TIMEOUT, () => {
     assert.equal(exp - iat, 48 * 3600)
   })
 
-  test('verify refuses what was not signed here, was changed, or has expired', async (t) => {
+  test('verify throws for a token of another emulator, a changed token and an expired token', async (t) => {
     let now = 1_800_000_000_000
     const emulator = await start(t, { now: () => now, tokenLifetime: 60_000 })
     const other = await start(t, { now: () => now })

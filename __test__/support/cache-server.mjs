@@ -1,4 +1,5 @@
-// A server of its own: `fork` it with a client's options, and send it `{ call, users }`.
+// A server process with one client: `fork` it with the client's options, and send it messages
+// `{ call, users }`. It replies with the outcome for each user.
 
 import { VeltAuthClient } from 'velt-auth'
 

@@ -1,4 +1,4 @@
-// Real X.509 certificates, made anew for each run, so that none in the repository expires.
+// Real X.509 certificates, created for each run, so that the repository has none that expire.
 
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
@@ -11,7 +11,7 @@ x509.cryptoProvider.set(webcrypto)
 
 const newKeys = () => webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
 
-/** A certificate authority: `pem` to trust it, `issue` to have a server's key and certificate. */
+/** Creates a certificate authority. `issue` makes a key and a certificate for a server. */
 export async function createAuthority(name = 'velt-auth test CA') {
   const keys = await newKeys()
   const root = await x509.X509CertificateGenerator.createSelfSigned({
@@ -42,7 +42,7 @@ export async function createAuthority(name = 'velt-auth test CA') {
   return { pem: root.toString('pem'), issue }
 }
 
-/** A server certificate that vouches for itself. */
+/** Creates a self-signed server certificate. */
 export async function createSelfSigned(hosts = ['localhost']) {
   const keys = await newKeys()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({

@@ -1,4 +1,4 @@
-// A real browser, where the stand-in for Velt's SDK answers as Velt's CDN.
+// A real browser. It gets the stand-in for Velt's SDK instead of the file of Velt's CDN.
 
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -6,8 +6,8 @@ import { chromium } from 'playwright-core'
 
 const STAND_IN = fileURLToPath(new URL('../../examples/site/velt-sdk.js', import.meta.url))
 
-/** Without these it calls home, which is of no use here and is not to be. */
-const QUIET = [
+/** Flags that stop Chromium's own network requests, which would disturb the tests. */
+const NO_BACKGROUND_REQUESTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-quic',
@@ -17,14 +17,14 @@ const QUIET = [
 
 export async function launchChromium() {
   const executablePath = execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim()
-  // CI is root, which Chromium's sandbox refuses.
+  // CI runs as root, and Chromium's sandbox does not work as root.
   return await chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', ...QUIET],
+    args: ['--no-sandbox', '--disable-gpu', ...NO_BACKGROUND_REQUESTS],
   })
 }
 
-/** A new visitor: no cookies, one page. */
+/** Opens a page in a new browser context, without cookies. */
 export async function openPage(t, browser) {
   const context = await browser.newContext({ viewport: { width: 1000, height: 620 } })
   t.after(() => context.close())
@@ -34,8 +34,8 @@ export async function openPage(t, browser) {
   return await context.newPage()
 }
 
-/** Waits until Velt's SDK was brought `count` tokens and errors, and gives them. */
-export async function brought(page, count) {
+/** Waits until Velt's SDK has received `count` tokens or errors, and returns them. */
+export async function receivedBySdk(page, count) {
   await page.waitForFunction((count) => window.Velt?.log.length >= count, count)
   return await page.evaluate(() => window.Velt.log)
 }

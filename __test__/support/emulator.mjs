@@ -1,7 +1,7 @@
 import { VeltAuthClient } from 'velt-auth'
 import { startEmulator } from 'velt-auth/emulator'
 
-/** An emulator that ends with the test, and the options that reach it. */
+/** Starts an emulator for one test. Returns it, and the client options that reach it. */
 export async function emulate(t, options) {
   const emulator = await startEmulator(options)
   t.after(() => emulator.close())
@@ -9,7 +9,7 @@ export async function emulate(t, options) {
   return { emulator, options: { baseUrl, apiKey, authToken } }
 }
 
-/** The same, and a client of it. */
+/** Starts an emulator and a client of it for one test. */
 export async function emulateWithClient(t, clientOptions, emulatorOptions) {
   const { emulator, options } = await emulate(t, emulatorOptions)
   const client = new VeltAuthClient({ ...options, ...clientOptions })

@@ -1,4 +1,4 @@
-// The token endpoint in each framework, in that framework's own way, as a listener for `node:http`.
+// The token endpoint mounted in each framework, as a request listener for `node:http`.
 
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
@@ -15,8 +15,8 @@ import * as forNode from 'velt-auth/node'
 export const PATH = '/api/velt/token'
 
 /**
- * `listener` makes a server of the handler's options; `header` reads one from what the framework
- * gives to `identify` and `onError`.
+ * `listener` makes a request listener from the handler's options. `header` reads a request header
+ * from the arguments that the framework passes to `identify` and `onError`.
  */
 export const FRAMEWORKS = {
   'Express 5': { listener: (options) => inExpress(express, options), header: get },

@@ -1,4 +1,4 @@
-// Other processes: what a user's own server would be.
+// Child processes, and temporary folders for them.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,19 +13,19 @@ export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url))
 
 const execute = promisify(execFile)
 
-/** Runs a program in the checkout. Rejects with what it printed if it fails, or does not end. */
+/** Runs a program in the checkout. Rejects with its output if it fails or times out. */
 export async function run(program, args, options) {
   return await execute(program, args, { cwd: CHECKOUT, timeout: 30_000, ...options })
 }
 
-/** A folder that is gone when the test ends. */
+/** Makes a folder that is deleted when the test ends. */
 export async function temporaryFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), 'velt-auth-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Starts a server that ends with the test, and waits for the URL that it prints. */
+/** Starts a server for one test, and waits until it prints its URL. */
 export async function startServer(t, program, args, { env, ...options } = {}) {
   const server = spawn(program, args, {
     cwd: CHECKOUT,
@@ -42,26 +42,26 @@ export async function startServer(t, program, args, { env, ...options } = {}) {
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
     if (url) return url
   }
-  throw new Error(`${program} ${args.join(' ')} ended without a URL`)
+  throw new Error(`${program} ${args.join(' ')} exited without printing a URL`)
 }
 
 /**
- * Runs `source` (an ES module, with the checkout as its folder) in a Node process of its own.
- * Rejects if it fails, or does not end by itself.
+ * Runs `source` (an ES module, with the checkout as its folder) in a new Node process. Rejects if it
+ * fails, or does not exit within two minutes.
  *
- * @returns {Promise<string>} what it printed
+ * @returns {Promise<string>} its standard output
  */
 export async function runNode(source, environment = {}, flags = []) {
   const args = [...flags, '--input-type=module', '--eval', source]
   const { stdout } = await run(process.execPath, args, {
-    // Without SystemRoot, Windows gives no randomness and no sockets.
+    // On Windows, random numbers and sockets need SystemRoot.
     env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...environment },
     timeout: 120_000,
   })
   return stdout
 }
 
-/** What `generateToken('ada')` gives in a process of its own: the token, or the error's fields. */
+/** Calls `generateToken('ada')` in a new process. Returns the token or the fields of the error. */
 export async function tokenInNewProcess(options, environment) {
   const source = `
     import { VeltAuthClient } from 'velt-auth'

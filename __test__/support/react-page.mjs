@@ -1,4 +1,4 @@
-// An app with @veltdev/react, for esbuild to bundle.
+// An app with @veltdev/react, which browser.test.mjs bundles with esbuild.
 
 import { VeltProvider } from '@veltdev/react'
 import { createElement, useMemo } from 'react'

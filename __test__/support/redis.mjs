@@ -1,4 +1,4 @@
-// A real redis-server on loopback, to be paused, killed and started again.
+// A real redis-server on loopback, which a test can pause, kill and restart.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { temporaryFolder } from './processes.mjs'
 import { unusedPort } from './servers.mjs'
 
-/** One `redis-server`; `before` and `after` are more of its command line. */
+/** Starts a `redis-server`, with the arguments `before` and `after` those that it always gets. */
 export async function startRedis(t, { before = [], after = [] } = {}) {
   const port = await unusedPort()
   const folder = await temporaryFolder(t)
@@ -33,22 +33,22 @@ export async function startRedis(t, { before = [], after = [] } = {}) {
     url: `redis://127.0.0.1:${port}`,
     start,
     kill,
-    /** It keeps its connections, and answers nothing. */
+    /** Stops the process: its connections stay open, and it does not respond. */
     pause: () => server.kill('SIGSTOP'),
     resume: () => server.kill('SIGCONT'),
-    /** What `redis-cli` prints. */
+    /** Runs `redis-cli`, and returns its output. */
     cli: (...args) => cli(port, ...args),
   }
 }
 
-/** A Sentinel that watches `master` under the name `mymaster`. */
+/** Starts a Sentinel that monitors `master` under the name `mymaster`. */
 export async function startSentinel(t, master) {
   const file = `${await temporaryFolder(t)}/sentinel.conf`
   await writeFile(file, `sentinel monitor mymaster 127.0.0.1 ${master.port} 1\n`)
   return await startRedis(t, { before: [file], after: ['--sentinel'] })
 }
 
-/** Three masters that share the slots of a cluster. */
+/** Starts a cluster of three masters. */
 export async function startRedisCluster(t) {
   const nodes = []
   for (let index = 0; index < 3; index += 1) {

@@ -1,9 +1,9 @@
-// An npm registry on loopback: it takes what `npm publish` sends, and gives it to `npm install`.
+// An npm registry on loopback: `npm publish` uploads packages to it, and `npm install` downloads them.
 
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 
-/** @returns `url`, `announce(manifest)` for a package whose tarball nobody will ask for, `close()` */
+/** @returns `url`; `addManifest(manifest)`, which adds a package without a tarball; `close()` */
 export async function startRegistry() {
   const packages = new Map()
   const tarballs = new Map()
@@ -30,11 +30,11 @@ export async function startRegistry() {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${server.address().port}`
 
-  function announce({ name, version, ...manifest }) {
+  function addManifest({ name, version, ...manifest }) {
     const dist = { tarball: `${url}/${name}/-/none.tgz`, integrity: 'sha512-none' }
     const versions = { [version]: { name, version, ...manifest, dist } }
     publish({ name, 'dist-tags': { latest: version }, versions })
   }
 
-  return { url, announce, close: () => server.close() }
+  return { url, addManifest, close: () => server.close() }
 }

@@ -1,4 +1,4 @@
-// The release as its users get it: published on loopback, installed into folders of their own.
+// The packed release: published to a registry on loopback, and installed into empty folders.
 
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -11,14 +11,14 @@ import { startRegistry } from './registry.mjs'
 
 const execute = promisify(execFile)
 
-/** The npm that runs the tests: an empty PATH has no other. */
+/** The npm that runs the tests. The PATH of the commands below is empty. */
 const NPM = process.env.npm_execpath
 
 /**
- * Publishes what is in npm/.
+ * Publishes the tarballs in npm/.
  *
- * @returns `project(name)`, an empty folder; `npm(folder, ...args)` and `node(folder, ...args)`,
- *   which run there, with nothing on the PATH; `close()`
+ * @returns `project(name)`, which makes an empty project folder; `npm(folder, ...args)` and
+ *   `node(folder, ...args)`, which run there with an empty PATH; `close()`
  */
 export async function publishRelease() {
   const registry = await startRegistry()
@@ -27,7 +27,7 @@ export async function publishRelease() {
   const env = {
     PATH: home,
     HOME: home,
-    // Without it Windows opens no socket.
+    // On Windows, sockets need SystemRoot.
     SystemRoot: process.env.SystemRoot,
     npm_config_registry: registry.url,
     npm_config_cache: join(home, 'cache'),
@@ -42,10 +42,10 @@ export async function publishRelease() {
 
   const tarballs = readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))
   for (const tarball of tarballs) await npm(home, 'publish', join(STAGE, tarball))
-  // npm must know of the platforms that were not built here, or it would miss them.
+  // npm needs a manifest of every platform package, also of those that were not built here.
   for (const { packageName, folder } of PLATFORMS) {
     if (tarballs.includes(`${packageName}-${manifest.version}.tgz`)) continue
-    registry.announce(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
+    registry.addManifest(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
   }
 
   async function project(name) {

@@ -1,11 +1,11 @@
-// Real servers on loopback that do what the emulator rightly cannot.
+// Real servers on loopback, with behaviour that the emulator does not have.
 
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect, createServer } from 'node:net'
 
-/** A TCP server that reads each request whole, then lets `answer` write whatever it likes. */
+/** A TCP server that reads each complete request, then calls `answer` with the socket. */
 export async function startRawServer(t, answer) {
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -24,17 +24,17 @@ export async function startRawServer(t, answer) {
 }
 
 /**
- * A proxy that tunnels every CONNECT to `target` (a port on loopback), whatever host was asked
- * for, and keeps what it was asked. With `tls` it is an HTTPS proxy.
+ * A proxy that tunnels every CONNECT request to `target` (a port on loopback), for any host. It
+ * records the CONNECT requests in `connects`. With `tls` it is an HTTPS proxy.
  */
 export async function startProxy(t, { target, credentials, tls }) {
-  const asked = []
+  const connects = []
   const refuse = (_request, response) => response.writeHead(405).end()
   const server = tls ? createHttpsServer(tls, refuse) : createHttpServer(refuse)
   server.on('connect', (request, client, head) => {
     client.on('error', () => {})
     const authorization = request.headers['proxy-authorization']
-    asked.push({ host: request.url, authorization })
+    connects.push({ host: request.url, authorization })
     const wanted = credentials && `Basic ${Buffer.from(credentials).toString('base64')}`
     if (authorization !== wanted) {
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n')
@@ -48,10 +48,10 @@ export async function startProxy(t, { target, credentials, tls }) {
     upstream.on('error', () => client.destroy())
   })
   const { port } = await listen(t, server, '')
-  return { asked, port, url: `${tls ? 'https://localhost' : 'http://127.0.0.1'}:${port}` }
+  return { connects, port, url: `${tls ? 'https://localhost' : 'http://127.0.0.1'}:${port}` }
 }
 
-/** A port that refuses connections: it was free a moment ago. */
+/** A port without a server: connections to it are refused. */
 export async function unusedPort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -61,7 +61,7 @@ export async function unusedPort() {
   return port
 }
 
-/** Listens on a free port until the test ends, and closes every connection then. */
+/** Listens on a free port. Closes the server and all its connections when the test ends. */
 export async function listen(t, server, origin) {
   const sockets = new Set()
   server.on('connection', (socket) => {

@@ -5,10 +5,10 @@ import { emulate } from './emulator.mjs'
 import { startRedis } from './redis.mjs'
 import { needs } from './tools.mjs'
 
-/** The options of a test with a Redis. */
+/** Test options for a test that needs Redis. */
 export const REDIS = { ...needs('redis-server'), timeout: 60_000 }
 
-/** An emulator, a Redis, and what clients need to reach both. */
+/** Starts an emulator and a Redis. Returns them, and the client options that reach both. */
 export async function start(t) {
   const redis = await startRedis(t)
   const { emulator, options } = await emulate(t)
@@ -21,7 +21,7 @@ export function startClient(t, options) {
   return client
 }
 
-/** The keys in `redis` that hold tokens: they appear a moment after a call has resolved. */
+/** The keys in `redis` that hold tokens. They are written shortly after a call has resolved. */
 export function tokenKeys(redis) {
   const keys = redis.cli('--scan', '--pattern', 'velt-auth:*').split('\n').filter(Boolean)
   return keys.filter((key) => !/:(lease|generation|invalidations)$/.test(key))
