@@ -3,8 +3,8 @@
 
 'use strict'
 
-const { VeltAuthError, mistake } = require('../errors.js')
-const { list, object, oneOf } = require('../validate.js')
+const { VeltAuthError, invalidInput } = require('../errors.js')
+const { arrayOf, object, oneOf } = require('../validate.js')
 
 /**
  * What an adapter brings: no more of the request than this can matter.
@@ -49,7 +49,7 @@ const CODE = 'ERR_VELT_CONFIG'
 const readOptions = object({
   client: tokenSource,
   identify: callable,
-  methods: list(oneOf('GET', 'POST')),
+  methods: arrayOf(oneOf('GET', 'POST')),
   onError: callable,
 })
 
@@ -97,30 +97,30 @@ function askForToken(client, user, cacheControl) {
 function checked(options) {
   const read = readOptions(options ?? {}, 'options', CODE)
   const { client, identify, methods = ['POST'], onError = logError } = read
-  if (client === undefined) throw mistake(CODE, 'client is missing: pass a VeltAuthClient.')
+  if (client === undefined) throw invalidInput(CODE, 'client is missing: pass a VeltAuthClient.')
   if (identify === undefined) {
-    throw mistake(
+    throw invalidInput(
       CODE,
       'identify is missing: pass a function that says who is signed in, as in ' +
         '(req) => req.user && { userId: req.user.id }.',
     )
   }
-  if (methods.length === 0) throw mistake(CODE, "options.methods must list 'POST', 'GET' or both.")
+  if (methods.length === 0) throw invalidInput(CODE, "options.methods must list 'POST', 'GET' or both.")
   return { client, identify, methods, onError }
 }
 
-/** @type {import('../validate.js').Reader<import('./endpoint.js').TokenSource>} */
+/** @type {import('../validate.js').Validator<import('./endpoint.js').TokenSource>} */
 function tokenSource(value, path, code) {
   const client = /** @type {any} */ (value)
   const calls = [client?.getToken, client?.generateToken]
   if (calls.every((call) => typeof call === 'function')) return client
-  throw mistake(code, `${path} must be a VeltAuthClient.`)
+  throw invalidInput(code, `${path} must be a VeltAuthClient.`)
 }
 
-/** @type {import('../validate.js').Reader<(...values: any[]) => any>} */
+/** @type {import('../validate.js').Validator<(...values: any[]) => any>} */
 function callable(value, path, code) {
   if (typeof value === 'function') return /** @type {() => any} */ (value)
-  throw mistake(code, `${path} must be a function.`)
+  throw invalidInput(code, `${path} must be a function.`)
 }
 
 /** @param {unknown} error */
