@@ -78,9 +78,9 @@ const MESSAGES = {
   method_not_allowed: 'This endpoint does not take this method.',
   rate_limited: 'Too many token requests; try again later.',
   server_error: 'The token endpoint is not set up correctly.',
-  upstream_error: 'A token could not be had.',
+  upstream_error: 'Could not obtain a token.',
   unavailable: 'Tokens are not available at the moment; try again later.',
-  upstream_timeout: 'A token could not be had in time; try again.',
+  upstream_timeout: 'Could not obtain a token in time; try again.',
 }
 const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
 
