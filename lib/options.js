@@ -1,6 +1,7 @@
 'use strict'
 
 const { readFileSync } = require('node:fs')
+const { isUint8Array } = require('node:util/types')
 const { invalidInput } = require('./errors.js')
 const { arrayOf, integerInRange, object, oneOf, string } = require('./validate.js')
 
@@ -126,14 +127,15 @@ function extraCertificates() {
 }
 
 /**
- * PEM in the forms that `node:tls` takes: a string, a buffer, or an array of these.
+ * PEM in the forms that `node:tls` takes: a string, a buffer, or an array of these. It is checked with
+ * `isUint8Array`, which also accepts buffers of another realm (Jest).
  *
  * @type {import('./validate.js').Validator<string>}
  */
 function certificates(value, path, code) {
   return [value]
     .flat()
-    .map((pem) => string(Buffer.isBuffer(pem) ? pem.toString('utf8') : pem, path, code))
+    .map((pem) => string(isUint8Array(pem) ? Buffer.from(pem).toString('utf8') : pem, path, code))
     .join('\n')
 }
 
