@@ -1,6 +1,18 @@
 'use strict'
 
-const { arrayOf, boolean, fieldValues, integer, object, oneOf, string } = require('./validate.js')
+const { invalidInput } = require('./errors.js')
+const {
+  arrayOf,
+  boolean,
+  fieldValues,
+  integer,
+  isObject,
+  object,
+  oneOf,
+  string,
+  typeName,
+  useString,
+} = require('./validate.js')
 
 const CODE = 'ERR_VELT_INVALID_USER'
 
@@ -35,6 +47,14 @@ const validateUser = fieldValues(
  */
 function toClaims(user) {
   const fields = typeof user === 'string' ? { userId: user } : user
+  // `validateUser` would say only that it must be an object.
+  if (!isObject(fields)) {
+    const given = `${typeName(user)}${useString(user)}`
+    throw invalidInput(
+      CODE,
+      `user must be a string id or an object such as { userId }, not ${given}.`,
+    )
+  }
   return /** @type {import('./addon.js').Claims} */ (validateUser(fields, 'user', CODE))
 }
 

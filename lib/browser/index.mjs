@@ -45,7 +45,9 @@ export async function fetchVeltToken(endpoint = '/api/velt/token', { fresh = fal
 }
 
 /** @type {typeof import('./index.mjs').createAuthProvider} */
-export function createAuthProvider({ user, endpoint }) {
+export function createAuthProvider(options) {
+  validateOptions(options)
+  const { user, endpoint } = options
   let expiresAt = 0
   /** @type {Promise<string> | undefined} */
   let pending
@@ -70,6 +72,43 @@ export function createAuthProvider({ user, endpoint }) {
       return pending
     },
   }
+}
+
+/** @param {any} options */
+function validateOptions(options) {
+  requireType('object', 'options', options, "{ user: { userId: 'ada' } }")
+  for (const name of Object.keys(options)) {
+    if (name !== 'user' && name !== 'endpoint') {
+      throw invalidInput(`options cannot have '${name}': its fields are user, endpoint.`)
+    }
+  }
+  const { user, endpoint } = options
+  requireType('object', 'options.user', user, "{ userId: 'ada' }")
+  requireType('string', 'options.user.userId', user.userId)
+  if (endpoint !== undefined) {
+    requireType('string', 'options.endpoint', endpoint, "'/api/velt/token'")
+  }
+}
+
+/**
+ * @param {'object' | 'string'} type
+ * @param {string} path
+ * @param {unknown} value
+ * @param {string} [example]
+ */
+function requireType(type, path, value, example) {
+  const given = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
+  if (given !== type) {
+    const wanted = `${type === 'object' ? 'an object' : 'a string'}${example ? ` such as ${example}` : ''}`
+    const hint = type === 'string' && given === 'number' ? '; use String(…)' : ''
+    throw invalidInput(`${path} must be ${wanted}, not ${given}${hint}.`)
+  }
+  if (value === '') throw invalidInput(`${path} is empty.`)
+}
+
+/** @param {string} message */
+function invalidInput(message) {
+  return new TypeError(`createAuthProvider: ${message}`)
 }
 
 /**

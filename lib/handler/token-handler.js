@@ -15,15 +15,18 @@ const { arrayOf, object, oneOf } = require('../validate.js')
  * @typedef {import('./endpoint.js').TokenProblem['error']['code']} ProblemCode
  */
 
-/** What the browser gets. Only `onError` gets the cause, since that may be confidential. */
-const PROBLEMS = /** @type {Record<ProblemCode, [status: number, message: string]>} */ ({
-  unauthenticated: [401, 'Sign in first.'],
-  method_not_allowed: [405, 'This endpoint does not take this method.'],
-  rate_limited: [429, 'Too many token requests; try again later.'],
-  server_error: [500, 'The token endpoint is not set up correctly.'],
-  upstream_error: [502, 'Could not obtain a token.'],
-  unavailable: [503, 'Tokens are not available at the moment; try again later.'],
-  upstream_timeout: [504, 'Could not obtain a token in time; try again.'],
+/**
+ * What the browser gets. Only `onError` gets the cause, since that may be confidential. The 405 replaces
+ * its message by one with the names of the methods.
+ */
+const PROBLEMS = /** @type {Record<ProblemCode, { status: number, message: string }>} */ ({
+  unauthenticated: { status: 401, message: 'Sign in first.' },
+  method_not_allowed: { status: 405, message: 'Use another method.' },
+  rate_limited: { status: 429, message: 'Too many token requests; try again later.' },
+  server_error: { status: 500, message: 'The token endpoint is not set up correctly.' },
+  upstream_error: { status: 502, message: 'Could not obtain a token.' },
+  unavailable: { status: 503, message: 'Tokens are not available at the moment; try again later.' },
+  upstream_timeout: { status: 504, message: 'Could not obtain a token in time; try again.' },
 })
 
 const RETRYABLE = new Set(
@@ -64,18 +67,31 @@ function createTokenHandler(options) {
 
   return async ({ method, cacheControl, isClosed }, ...args) => {
     if (!methods.includes(/** @type {any} */ (method))) {
-      return problemResponse('method_not_allowed', { allow: methods.join(', ') })
+      return problemResponse('method_not_allowed', {
+        message: `Use ${methods.join(' or ')}.`,
+        headers: { allow: methods.join(', ') },
+      })
+    }
+    let user
+    try {
+      user = await identify(...args)
+    } catch (error) {
+      return failed(error, 'The server could not determine the user.')
+    }
+    if (user === null || user === undefined || user === false) {
+      return problemResponse('unauthenticated')
     }
     try {
-      const user = await identify(...args)
-      if (user === null || user === undefined || user === false) {
-        return problemResponse('unauthenticated')
-      }
       return jsonResponse(200, await requestToken(client, user, cacheControl))
     } catch (error) {
+      return failed(error)
+    }
+
+    /** @param {unknown} error @param {string} [message] for an error that is not a `VeltAuthError` */
+    function failed(error, message) {
       // If the browser closed the connection, nobody reads the response, so the error is not reported.
       if (!isClosed()) void reportError(onError, error, args)
-      return errorResponse(error)
+      return errorResponse(error, message)
     }
   }
 }
@@ -152,23 +168,26 @@ async function reportError(onError, error, args) {
   }
 }
 
-/** @param {unknown} error */
-function errorResponse(error) {
-  if (!(error instanceof VeltAuthError)) return problemResponse('server_error')
+/**
+ * @param {unknown} error
+ * @param {string} [message] for an error that is not a `VeltAuthError`
+ */
+function errorResponse(error, message) {
+  if (!(error instanceof VeltAuthError)) return problemResponse('server_error', { message })
   // For example a certificate that is not trusted: the browser must not retry.
   const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
   const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
   const hasRetryAfter = code === 'rate_limited' || code === 'unavailable'
-  return problemResponse(code, hasRetryAfter ? { 'retry-after': String(seconds) } : {})
+  return problemResponse(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})
 }
 
 /**
  * @param {ProblemCode} code
- * @param {Record<string, string>} [headers]
+ * @param {{ message?: string, headers?: Record<string, string> }} [details]
  */
-function problemResponse(code, headers) {
-  const [status, message] = PROBLEMS[code]
+function problemResponse(code, { message = PROBLEMS[code].message, headers } = {}) {
+  const { status } = PROBLEMS[code]
   return jsonResponse(status, { error: { code, message, retryable: RETRYABLE.has(code) } }, headers)
 }
 
