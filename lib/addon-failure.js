@@ -10,7 +10,7 @@ const { version } = require('../package.json')
  * @param {string[]} platforms the names of all platforms that velt-auth has a binary for
  */
 function addonFailure(failures, platforms) {
-  const name = expected(Object.keys(failures))
+  const name = platformOfProcess(Object.keys(failures))
   if (!name) {
     return new Error(
       `velt-auth has no binary for ${process.platform}-${process.arch}. It supports ` +
@@ -22,8 +22,8 @@ function addonFailure(failures, platforms) {
   return new Error(`velt-auth ${version} cannot load velt-auth-${name}: ${why}`, { cause })
 }
 
-/** The platform of this process, of the ones that were tried. @param {string[]} names */
-function expected(names) {
+/** Picks the platform of this process from the ones that were tried. @param {string[]} names */
+function platformOfProcess(names) {
   if (names.length < 2) return names[0]
   const { header } = /** @type {any} */ (process.report?.getReport() ?? {})
   const libc = header?.glibcVersionRuntime ? '-gnu' : '-musl'

@@ -51,7 +51,7 @@ export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> 
  *
  * Concurrent calls of its `generateToken` share one request. Transient failures are retried, as described
  * at {@link fetchVeltToken}. A call before the last token has expired means that Velt rejected that token,
- * so it requests a new one that comes from no cache.
+ * so the server requests a new token from Velt instead of using its cache.
  *
  * @throws {TypeError} if an option is missing, wrong or unknown. The message says what to write instead.
  */
@@ -72,10 +72,13 @@ export function createAuthProvider<User extends AuthProviderUser>(
  * })
  * ```
  *
- * Transient failures are retried up to three times: no response within 30 seconds, 429, 503, 504, and a
- * 502 that is not from the token endpoint (for example from a proxy). The delay is that of `Retry-After`,
- * or 1, 2 and 4 seconds without that header, plus up to half as much at random. All other failures, such
- * as a 401 or 403, reject immediately. So does a delay of more than a minute.
+ * Transient failures are retried up to three times. These are: no response (the connection failed, or 30
+ * seconds passed), 429, 503, 504, and a 502 that is not from the token endpoint (for example from a proxy).
+ * The delay before a retry is that of `Retry-After`, or 1, 2 and 4 seconds without that header, plus up to
+ * half as much at random.
+ *
+ * All other failures, such as 401 or 403, reject immediately. So does a `Retry-After` of more than a
+ * minute.
  *
  * @param endpoint the URL of your token endpoint, on your own origin: a path, or a whole URL. Default:
  *   `'/api/velt/token'`

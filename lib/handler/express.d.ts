@@ -14,6 +14,8 @@ export type { TokenProblem }
  * }))
  * ```
  *
+ * In TypeScript, `req.user` must be declared, as the types of login middleware (`@types/passport`) do.
+ *
  * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
  * 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *

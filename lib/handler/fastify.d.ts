@@ -15,6 +15,8 @@ export type { TokenProblem }
  * }), { prefix: '/api/velt/token' })
  * ```
  *
+ * In TypeScript, declare `request.user` in `interface FastifyRequest` of the module `fastify`.
+ *
  * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
  * 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *

@@ -13,8 +13,8 @@ export type { TokenProblem }
  * ```
  *
  * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`.
- * The promise never rejects.
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`. The
+ * promise never rejects.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
  *   the first request.
