@@ -1,17 +1,17 @@
 /**
- * Why a call failed.
+ * The reason why a call failed.
  *
- * | code | what happened | try again? |
+ * | code | what happened | retryable |
  * | --- | --- | --- |
  * | `ERR_VELT_CONFIG` | an option is missing or wrong | no |
- * | `ERR_VELT_INVALID_USER` | the user is not one that Velt can take | no |
- * | `ERR_VELT_UNAUTHORIZED` | Velt refused the API key or the auth token | no |
- * | `ERR_VELT_REJECTED` | Velt refused the request for any other reason | no |
- * | `ERR_VELT_RATE_LIMITED` | Velt asks for fewer requests | yes, after `retryAfter` |
- * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before it, failed (408, 5xx but 501) | yes |
- * | `ERR_VELT_NETWORK` | DNS, connect, TLS, reset: no whole answer arrived | see `retryable` |
- * | `ERR_VELT_TIMEOUT` | no whole answer arrived in time | yes |
- * | `ERR_VELT_BAD_RESPONSE` | an answer arrived with neither a token nor a reason | see `retryable` |
+ * | `ERR_VELT_INVALID_USER` | the user is missing a field, or a field is wrong | no |
+ * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token | no |
+ * | `ERR_VELT_REJECTED` | Velt rejected the request for another reason | no |
+ * | `ERR_VELT_RATE_LIMITED` | Velt accepts no more requests at the moment | yes, after `retryAfter` |
+ * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before Velt, failed (408, or 5xx except 501) | yes |
+ * | `ERR_VELT_NETWORK` | DNS, connecting, TLS or the connection failed before a complete response arrived | see `retryable` |
+ * | `ERR_VELT_TIMEOUT` | no complete response arrived in time | yes |
+ * | `ERR_VELT_BAD_RESPONSE` | the response has neither a token nor an error | see `retryable` |
  * | `ERR_VELT_CLOSED` | the client was closed | no |
  */
 export type VeltAuthErrorCode =
@@ -27,235 +27,278 @@ export type VeltAuthErrorCode =
   | 'ERR_VELT_CLOSED'
 
 /**
- * Every failure of this package. It never holds a credential, a user's token, or a body that Velt
- * sent, so it may be logged whole. `instanceof` holds between two installed copies.
+ * The error class of this package. An error never contains a credential, a token, or a body that Velt
+ * sent, so it is safe to log. `instanceof` also works if two copies of the package are installed.
+ *
+ * Calls reject with a `VeltAuthError` for every failure except one: if you abort a call, it rejects with
+ * `signal.reason`.
  */
 export class VeltAuthError extends Error {
   private constructor()
   readonly name: 'VeltAuthError'
-  /** What went wrong, for `switch`. */
+  /** The reason of the failure. */
   readonly code: VeltAuthErrorCode
   /**
-   * Whether the same call may succeed later without anybody changing anything. It was already
-   * tried again as often as the options allow.
+   * Whether the same call may succeed later without any change on your side. The client has already
+   * retried within the limits of `maxAttempts` and `deadline`.
    */
   readonly retryable: boolean
   /**
-   * Requests sent for this call: 0 when it was refused before anything was sent, or given up (by
-   * `close()`, or at `getToken`'s `deadline`) while one was on its way.
+   * The number of requests that this call sent to Velt. It is 0 if the call failed before it sent one. It
+   * is also 0 if `close()`, or the `deadline` of `getToken`, ended the call during its request.
    */
   readonly attempts: number
-  /** The HTTP status of the last answer, if there was one. */
+  /** The HTTP status of the last response. Absent if there was no response. */
   readonly httpStatus?: number
-  /** Velt's own status, a `google.rpc.Code` name such as `'INVALID_ARGUMENT'`. */
+  /**
+   * The status in Velt's error response, the name of a `google.rpc.Code` such as `'INVALID_ARGUMENT'`.
+   * Absent if Velt sent none.
+   */
   readonly status?: string
-  /** How long Velt asked us to wait, in milliseconds. */
+  /** The delay before the next request that Velt asked for, in milliseconds. Absent if it did not. */
   readonly retryAfter?: number
-  /** The technical detail: what failed below us, or Velt's sentence. */
+  /** The technical cause: an error of the network or the system, or the message from Velt. */
   readonly cause?: Error
 }
 
-/** One entry of `permissions.resources`, as Velt's v2 API documents it. */
+/** An entry of `permissions.resources`, as in the reference of Velt's v2 API. */
 export interface VeltResource {
-  /** What is opened. */
+  /** The type of the resource that the user may access. */
   type: 'organization' | 'folder' | 'document'
-  /** Your id of it. */
+  /** Your id of the resource. */
   id: string
-  /** The organization it belongs to. Required for folders and documents. */
-  organizationId?: string | null
-  /** What may be done with it. Velt takes `'editor'` where none is given. */
-  accessRole?: 'viewer' | 'editor' | null
-  /** When the access ends, in Unix **seconds** (as Velt has it). Milliseconds are refused. */
-  expiresAt?: number | null
+  /** The id of the organization that the resource belongs to. Required for folders and documents. */
+  organizationId?: string | null | undefined
+  /** What the user may do with the resource. Default: Velt uses `'editor'`. */
+  accessRole?: 'viewer' | 'editor' | null | undefined
+  /**
+   * The time when the access ends, as Unix time in **seconds**, since Velt uses seconds here. A value in
+   * milliseconds is an error.
+   */
+  expiresAt?: number | null | undefined
 }
 
 /**
- * The user that a token is made for. Take every field from your own session or database, never
- * from the request: whoever chooses them is that user.
+ * The user that a token is for. Take every field from your own session or database, never from the
+ * request: otherwise a visitor can pretend to be another user.
  *
- * `null` counts as absent. Unknown fields, wrong types and empty strings are refused with
- * `ERR_VELT_INVALID_USER` before anything is sent.
+ * `null` and `undefined` mean that a field is absent. An unknown field, a wrong type or an empty string
+ * is an `ERR_VELT_INVALID_USER`, before any request is sent.
  */
 export interface VeltUser {
   /** Your own unique id of the user. */
   userId: string
-  /** Velt checks it against the one that the browser passes to `identify()`. */
-  organizationId?: string | null
-  /** Velt checks it against the one that the browser passes to `identify()`. */
-  email?: string | null
-  /** The display name. Only with `apiVersion: 'v2'`. */
-  name?: string | null
-  /** The only way to make a user an admin in Velt. */
-  isAdmin?: boolean | null
-  /** What the user may open. Only with `apiVersion: 'v2'`. */
-  permissions?: { resources: VeltResource[] } | null
+  /**
+   * The id of the user's organization. Velt compares it with the `organizationId` that the browser passes
+   * to `identify()`.
+   */
+  organizationId?: string | null | undefined
+  /** The user's email address. Velt compares it with the `email` that the browser passes to `identify()`. */
+  email?: string | null | undefined
+  /** The display name. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  name?: string | null | undefined
+  /** Whether the user is an admin in Velt. A user cannot become an admin in any other way. */
+  isAdmin?: boolean | null | undefined
+  /** The resources that the user may access. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  permissions?: { resources: VeltResource[] } | null | undefined
 }
 
 /**
- * Wrong values and unknown names throw `ERR_VELT_CONFIG`; `undefined` and `null` mean the default.
+ * Options of a client. `null` and `undefined` mean the default. A wrong value or an unknown option is an
+ * `ERR_VELT_CONFIG`.
  */
 export interface VeltAuthClientOptions {
-  /** Velt's API key. Default: `process.env.VELT_API_KEY`. */
-  apiKey?: string | null
-  /** The auth token from console.velt.dev. Default: `process.env.VELT_AUTH_TOKEN`. */
-  authToken?: string | null
+  /** Velt's API key. Required. Default: the environment variable `VELT_API_KEY`. */
+  apiKey?: string | null | undefined
   /**
-   * `'v1'` is the endpoint of Velt's guide; `'v2'` also carries `name` and `permissions`.
-   * Default: `'v1'`.
+   * The auth token from console.velt.dev. Required. Keep it secret. Default: the environment variable
+   * `VELT_AUTH_TOKEN`.
    */
-  apiVersion?: 'v1' | 'v2' | null
+  authToken?: string | null | undefined
   /**
-   * Where Velt is: https, or http on loopback (as the emulator is). A path is kept as a prefix.
-   * Default: `process.env.VELT_BASE_URL`, else `https://api.velt.dev`.
+   * The version of Velt's API. `'v1'` is the one in Velt's guide. `'v2'` also supports `name` and
+   * `permissions`. Default: `'v1'`.
    */
-  baseUrl?: string | null
-  /** How long one attempt may take, in milliseconds. Default: 5000. */
-  timeout?: number | null
-  /** How long a call may take, all attempts and waits together, in milliseconds. Default: 15000. */
-  deadline?: number | null
-  /** How many requests one call may send, 1 to 10. Default: 3. */
-  maxAttempts?: number | null
+  apiVersion?: 'v1' | 'v2' | null | undefined
   /**
-   * The URL of an HTTP or HTTPS proxy, with `user:password@` if it wants them.
-   * Default: `process.env.HTTPS_PROXY` (or `https_proxy`), but for hosts in `NO_PROXY`.
+   * The URL of Velt's API. It must be https, or http on a loopback address (for the emulator). If it has
+   * a path, the requests use it as a prefix. Default: the environment variable `VELT_BASE_URL`, or
+   * `https://api.velt.dev`.
    */
-  proxy?: string | null
+  baseUrl?: string | null | undefined
+  /** The time limit of one attempt, in milliseconds, from 1. Default: 5000. */
+  timeout?: number | null | undefined
   /**
-   * PEM certificates to trust instead of the built-in roots (Mozilla's), as in `node:tls`.
-   * Default: the built-in roots, and those in the file that `NODE_EXTRA_CA_CERTS` names.
+   * The time limit of a call, in milliseconds, from 1. It includes all attempts and the waits between
+   * them. Default: 15000.
    */
-  ca?: string | Buffer | readonly (string | Buffer)[] | null
-  /** What `getToken` keeps, and where. Default: 10,000 tokens in this process. */
-  cache?: VeltCacheOptions | null
+  deadline?: number | null | undefined
+  /** The number of requests that one call may send, 1 to 10. 1 means no retries. Default: 3. */
+  maxAttempts?: number | null | undefined
+  /**
+   * The URL of an HTTP or HTTPS proxy, with `user:password@` if the proxy needs a login. Default: the
+   * environment variable `https_proxy` or `HTTPS_PROXY`, except for the hosts in `no_proxy` or
+   * `NO_PROXY`.
+   */
+  proxy?: string | null | undefined
+  /**
+   * CA certificates to trust, in PEM format, as `node:tls` takes them. They replace the built-in ones.
+   * Default: Mozilla's root certificates, which are built in, and the certificates in the file that the
+   * environment variable `NODE_EXTRA_CA_CERTS` names.
+   */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
+  /** The token cache of `getToken`. Default: 10,000 tokens in this process, and no shared cache. */
+  cache?: VeltCacheOptions | null | undefined
 }
 
-/** See docs/caching.md. */
+/** Options of the token cache. docs/caching.md explains them. */
 export interface VeltCacheOptions {
   /**
-   * How many tokens this process keeps, about 1 kB each; the least recently used goes first.
-   * Default: 10000.
+   * The number of tokens that this process keeps. A token takes about 1 kB. When the cache is full, the
+   * least recently used token is removed. Default: 10000.
    */
-  maxEntries?: number | null
+  maxEntries?: number | null | undefined
   /**
-   * Where servers share their tokens, encrypted: the URL of a Redis or Valkey server
-   * (`rediss://user:password@host:6379/0`), or a list of URLs, one at the least, for the nodes of a
-   * cluster. `ca` applies to it too. While it cannot be reached, Velt is asked. Default: nowhere.
+   * The URL of a Redis or Valkey server, such as `rediss://user:password@host:6379/0`, or a list of at
+   * least one URL for the nodes of a cluster. All servers with the same Redis share their tokens. The
+   * tokens are encrypted. The option `ca` applies to Redis too. While Redis cannot be reached, the client
+   * sends requests to Velt instead. Default: no shared cache.
    */
-  redis?: string | readonly string[] | null
+  redis?: string | readonly string[] | null | undefined
   /**
-   * The URLs of Sentinels. The host in `redis`, then one URL, is the name of the master, as in
-   * `redis://:password@mymaster`.
+   * The URLs of Redis Sentinels. With this option, `redis` is one URL, and its host is the name of the
+   * master, as in `redis://:password@mymaster`. Default: no Sentinels.
    */
-  sentinels?: readonly string[] | null
+  sentinels?: readonly string[] | null | undefined
 }
 
-/** What one call may be told. */
+/** Options of one call. `null` and `undefined` mean the default. */
 export interface VeltCallOptions {
-  /** Cancels the call: the request is dropped, and the promise rejects with `signal.reason`. */
-  signal?: AbortSignal | null
+  /** Aborts the call. The promise then rejects with `signal.reason`. Default: none. */
+  signal?: AbortSignal | null | undefined
   /**
-   * Replaces the client's `deadline` for this call, in milliseconds. `getToken` may wait for what
-   * others have asked too, which has the client's: there it can only be shorter.
+   * The time limit of this call, in milliseconds, from 1. For `getToken` it can only shorten the client's
+   * `deadline`: the call may wait for a request that it shares with other calls, and that request has the
+   * client's `deadline`. Default: the client's `deadline`.
    */
-  deadline?: number | null
+  deadline?: number | null | undefined
 }
 
-/** What one call of `getToken` may be told. */
+/** Options of one `getToken` call. */
 export interface VeltGetOptions extends VeltCallOptions {
   /**
-   * How long the token must still be good for, in milliseconds. When Velt cannot be asked, any
-   * token that has not expired is given. Default: 3600000 (an hour).
+   * How long the token must still be valid, in milliseconds, from 0. If Velt cannot be reached, the call
+   * returns a cached token that is valid for less time, until it expires. Default: 3600000 (1 hour).
    */
-  minValidity?: number | null
+  minValidity?: number | null | undefined
 }
 
 /** A token for `client.identify(user, { authToken: token })` in the browser. */
 export interface VeltToken {
+  /** The JWT from Velt. */
   token: string
   /**
-   * When Velt stops accepting it, in Unix milliseconds: the token's own `exp`, and never more than
-   * 48 hours after it was received.
+   * The time when the token expires, as Unix time in milliseconds. This is the `exp` of the token, but at
+   * most 48 hours after the token was received.
    */
   expiresAt: number
 }
 
-/** Counts since the client was made. */
+/** Counters of a client, since it was made. */
 export interface VeltAuthStats {
-  /** `getToken` calls answered from this process's cache, without waiting for anything. */
+  /** `getToken` calls that got their token from the cache of this process, without waiting. */
   hits: number
-  /** `getToken` calls that began a question, to the shared cache or to Velt. */
+  /** `getToken` calls that started a lookup in the shared cache or a request to Velt, and waited for it. */
   misses: number
-  /** `getToken` calls that waited for a question somebody else had begun. */
+  /** `getToken` calls that waited for a lookup or a request that another call had started. */
   joins: number
-  /** `getToken` calls given less than `minValidity`, since Velt could not be asked. */
+  /** `getToken` calls that got a token valid for less than `minValidity`, since Velt failed. */
   staleServed: number
-  /** Renewals begun in the background. */
+  /** Refreshes that started in the background, before the old token expired. */
   refreshes: number
-  /** Questions answered by the shared cache. */
+  /** Lookups that found a token in the shared cache. */
   sharedHits: number
-  /** Requests sent to Velt, retries included. */
+  /** Requests sent to Velt, including retries. */
   upstreamRequests: number
-  /** Tokens kept in this process now. */
+  /** Tokens in the cache of this process at the moment. */
   entries: number
-  /** Calls that failed in the core, by code; codes that did not happen have no entry. */
+  /**
+   * Failed calls, by code. Codes with no failures are absent. Errors that JavaScript finds before the call
+   * starts, such as a field of the wrong type, are not counted.
+   */
   failures: { [code in VeltAuthErrorCode]?: number }
 }
 
-/** One configuration, one pool of connections, one cache. Make one, and share it. */
+/**
+ * A client of Velt's token API. It has its own connection pool and its own token cache. Make one for each
+ * process, and use it for all requests.
+ */
 export class VeltAuthClient {
   /**
-   * @throws {VeltAuthError} `ERR_VELT_CONFIG`, naming the option and what to write instead, or where
-   * the system has no thread left.
+   * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong, or if the system has no
+   *   threads or files left. The message names the option and says what to write instead.
    */
   constructor(options?: VeltAuthClientOptions)
 
   /**
-   * A token from the cache while it is good for `minValidity`, else a new one. Velt is asked once
-   * for all who wait, renewed tokens are fetched in the background, and in an outage of Velt the old
-   * ones are given until they expire. A failure is never kept.
+   * Returns a token from the cache if it is valid for `minValidity`, otherwise a new one from Velt.
    *
-   * @param user a {@link VeltUser}, or just the user id
-   * @throws {VeltAuthError} Never resolves to anything but a token.
+   * Concurrent calls for the same user share one request. The client refreshes tokens in the background
+   * before they expire. While Velt fails, it returns cached tokens until they expire. It never caches a
+   * failure.
+   *
+   * @param user a {@link VeltUser}, or the user id as a string
+   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without a
+   *   token.
    */
   getToken(user: VeltUser | string, options?: VeltGetOptions): Promise<VeltToken>
 
   /**
-   * Asks Velt for a new token, whatever the cache holds, and keeps it there. Failures that can mend
-   * themselves are tried again, within `deadline`.
+   * Requests a new token from Velt, even if the cache has one, and stores it in the cache. Transient
+   * failures are retried within `maxAttempts` and `deadline`.
    *
-   * @param user a {@link VeltUser}, or just the user id
-   * @throws {VeltAuthError} Never resolves to anything but a token.
+   * @param user a {@link VeltUser}, or the user id as a string
+   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without a
+   *   token.
    */
   generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
 
   /**
-   * Forgets all tokens of a user, whatever their claims, here and on every server that shares the
-   * cache (within a second). Browsers keep the tokens that they have.
+   * Removes all cached tokens of a user: in this process immediately, and within a second on every server
+   * that uses the same shared cache. It does not revoke tokens: a browser that has one can use it until it
+   * expires.
    *
-   * @throws {VeltAuthError} `ERR_VELT_NETWORK` when the shared cache could not be told; this process
-   * has forgotten them all the same.
+   * @throws {VeltAuthError} `ERR_VELT_NETWORK` if the shared cache could not be reached. The tokens in this
+   *   process are removed even then. Other servers may still have theirs: call it again.
    */
   invalidate(user: { userId: string }): Promise<void>
 
-  /** What this client has done so far. */
+  /** Returns the counters of this client. */
   stats(): VeltAuthStats
 
-  /** Ends every call in flight and to come with `ERR_VELT_CLOSED`. */
+  /** Closes the client. All pending and later calls reject with `ERR_VELT_CLOSED`. */
   close(): void
 }
 
 /**
- * Asks Velt for a token: the `generateVeltAuthToken` of Velt's guide, done right. Calls with the
- * same client options share one connection pool.
+ * Requests a new token from Velt. It replaces the function `generateVeltAuthToken` in Velt's guide. Calls
+ * with the same client options share one connection pool.
  *
  * ```js
- * app.get('/generate-velt-jwt-token', requireLogin, async (req, res) => {
- *   res.json(await generateVeltAuthToken({ userId: req.user.id, email: req.user.email }))
+ * app.get('/generate-velt-jwt-token', requireLogin, async (req, res, next) => {
+ *   try {
+ *     const token = await generateVeltAuthToken({ userId: req.user.id, email: req.user.email })
+ *     res.set('Cache-Control', 'no-store').json(token)
+ *   } catch (error) {
+ *     next(error) // Express 4 does not catch rejections, and Node would exit.
+ *   }
  * })
  * ```
  *
- * @param user a {@link VeltUser}, or just the user id
- * @throws {VeltAuthError} Never resolves to anything but a token.
+ * @param user a {@link VeltUser}, or the user id as a string
+ * @returns the token
+ * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without a
+ *   token.
  */
 export function generateVeltAuthToken(
   user: VeltUser | string,

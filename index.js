@@ -2,8 +2,9 @@
 
 const { VeltAuthClient, VeltAuthError, generateVeltAuthToken } = require('./lib/client.js')
 
-// Spelt out one by one: that is how Node finds the names for `import { … }`. It reads a file for them
-// slowly, so what `exports` in package.json leads to is short, and the code is behind it.
+// Literal `exports.name =` lines, since Node finds the names for `import { … }` only this way. Node
+// parses this file slowly to find them, so each file in `exports` of package.json is small, and
+// requires the code.
 exports.generateVeltAuthToken = generateVeltAuthToken
 exports.VeltAuthClient = VeltAuthClient
 exports.VeltAuthError = VeltAuthError

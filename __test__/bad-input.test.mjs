@@ -55,11 +55,11 @@ const withResource = (changes) => ({
 
 /** `[user, pattern of the error message, apiVersion]` */
 const USERS = [
-  [undefined, /user must be an object, not undefined/],
-  [null, /user must be an object, not null/],
+  [undefined, /user must be a string id or an object .* not undefined/],
+  [null, /user must be a string id or an object .* not null/],
   ['', /userId is empty/],
-  [7, /user must be an object, not number/],
-  [['ada'], /user must be an object, not an array/],
+  [7, /user must be a string id or an object .* not number; use String/],
+  [['ada'], /user must be a string id or an object .* not an array/],
   [{}, /user\.userId is missing, and required/],
   [{ userId: null }, /user\.userId is missing/],
   [{ userId: '' }, /userId is empty/],

@@ -90,7 +90,7 @@ describe('in Chromium', needs('chromium'), () => {
       await page.goto(url + path)
       await requestToken(page)
       await page.waitForSelector('velt-panel[data-state=refused]')
-      const error = '/api/velt/token answered 401: Sign in first.'
+      const error = '/api/velt/token responded with 401: Sign in first.'
       assert.deepEqual(await receivedBySdk(page, 1), [{ error }])
       assert.equal(requests.length, 1)
     })

@@ -90,7 +90,7 @@ test('invalid options throw when the handler is created', () => {
   const identify = () => null
   for (const [options, message] of [
     [{ identify }, /client is missing: pass a VeltAuthClient/],
-    [{ client }, /identify is missing: pass a function that says who is signed in/],
+    [{ client }, /identify is missing: pass a function that returns the signed-in user/],
     [{ client: {}, identify }, /options\.client must be a VeltAuthClient/],
     [{ client, identify: 'ada' }, /options\.identify must be a function/],
     [{ client, identify, methods: [] }, /options\.methods must list/],

@@ -53,7 +53,10 @@ test('transient failures are retried', async (t) => {
 
 test('permanent failures, and a Retry-After of over a minute, are not retried', async (t) => {
   for (const [answer, expected] of [
-    [problem(401, 'unauthenticated', false), { code: 'unauthenticated', message: /401: So it is/ }],
+    [
+      problem(401, 'unauthenticated', false),
+      { code: 'unauthenticated', message: /responded with 401: So it is/ },
+    ],
     [problem(405, 'method_not_allowed', false), { code: 'method_not_allowed' }],
     [problem(502, 'upstream_error', false), { code: 'upstream_error', retryable: false }],
     [
@@ -73,10 +76,7 @@ test('permanent failures, and a Retry-After of over a minute, are not retried', 
       { code: 'bad_response', status: 403, retryable: false },
     ],
     // A single-page app serves its HTML page at every path.
-    [
-      { body: '<html>' },
-      { code: 'bad_response', message: /200: this is not the answer of a velt/ },
-    ],
+    [{ body: '<html>' }, { code: 'bad_response', message: /200: the response is not from a velt/ }],
     [{ body: null }, { code: 'bad_response' }],
     [{ body: { token: 7 } }, { code: 'bad_response' }],
     [{ body: { token: '' } }, { code: 'bad_response' }],

@@ -17,8 +17,9 @@ const fail = () => {
 }
 
 const unauthenticated = [401, 'unauthenticated']
-const methodNotAllowed = [405, 'method_not_allowed', { allow: 'POST' }]
+const methodNotAllowed = [405, 'method_not_allowed', { allow: 'POST' }, 'Use POST.']
 const serverError = [500, 'server_error']
+const noUser = [500, 'server_error', {}, 'The server could not determine the user.']
 const upstreamError = [502, 'upstream_error']
 const rateLimited = (seconds) => [429, 'rate_limited', { 'retry-after': seconds }]
 const unavailable = (seconds) => [503, 'unavailable', { 'retry-after': seconds }]
@@ -37,15 +38,15 @@ const PROBLEMS = [
   [{ method: 'PUT' }, methodNotAllowed],
   [{ method: 'DELETE' }, methodNotAllowed],
   [{ method: 'OPTIONS' }, methodNotAllowed],
-  [{ methods: ['GET'] }, [405, 'method_not_allowed', { allow: 'GET' }]],
+  [{ methods: ['GET'] }, [405, 'method_not_allowed', { allow: 'GET' }, 'Use GET.']],
   // A HEAD request would fetch a token that no response carries.
   [
     { methods: ['GET', 'POST'], method: 'HEAD' },
-    [405, 'method_not_allowed', { allow: 'GET, POST' }],
+    [405, 'method_not_allowed', { allow: 'GET, POST' }, 'Use GET or POST.'],
   ],
 
-  [{ identify: () => Promise.reject(BUG) }, serverError, BUG],
-  [{ identify: fail }, serverError, BUG],
+  [{ identify: () => Promise.reject(BUG) }, noUser, BUG],
+  [{ identify: fail }, noUser, BUG],
   [{ identify: () => '' }, serverError, 'ERR_VELT_INVALID_USER'],
   [{ identify: () => 7 }, serverError, 'ERR_VELT_INVALID_USER'],
   [{ identify: () => ({}) }, serverError, 'ERR_VELT_INVALID_USER'],
@@ -75,12 +76,11 @@ const PROBLEMS = [
 
 const MESSAGES = {
   unauthenticated: 'Sign in first.',
-  method_not_allowed: 'This endpoint does not take this method.',
   rate_limited: 'Too many token requests; try again later.',
   server_error: 'The token endpoint is not set up correctly.',
-  upstream_error: 'A token could not be had.',
+  upstream_error: 'Could not obtain a token.',
   unavailable: 'Tokens are not available at the moment; try again later.',
-  upstream_timeout: 'A token could not be had in time; try again.',
+  upstream_timeout: 'Could not obtain a token in time; try again.',
 }
 const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
 
@@ -119,8 +119,8 @@ function expected(status, json, extra) {
   return { status, headers, body }
 }
 
-function expectedProblem([status, code, extra]) {
-  const error = { code, message: MESSAGES[code], retryable: RETRYABLE.includes(code) }
+function expectedProblem([status, code, extra, message = MESSAGES[code]]) {
+  const error = { code, message, retryable: RETRYABLE.includes(code) }
   return expected(status, { error }, extra)
 }
 

@@ -72,9 +72,7 @@ test('a platform package of another version: the message names both versions', a
   writeFileSync(file, readFileSync(file, 'utf8').replace(`"${version}"`, '"0.0.1"'))
   assert.match(
     await failure(folder, SYSTEMS[HERE]),
-    new RegExp(
-      `^velt-auth 0\\.0\\.1 cannot load velt-auth-${HERE}: it is of version ${version}\\.`,
-    ),
+    new RegExp(`^velt-auth 0\\.0\\.1 cannot load velt-auth-${HERE}: its version is ${version}\\.`),
   )
 })
 
@@ -83,11 +81,11 @@ test('a binary that the system cannot load: the message says why', async (t) => 
   await fakePlatformPackage(folder, `velt-auth-${HERE}`, 'no addon at all')
   assert.match(
     await failure(folder, SYSTEMS[HERE]),
-    new RegExp(`cannot load velt-auth-${HERE}: the system refuses it \\(.+\\)`),
+    new RegExp(`cannot load velt-auth-${HERE}: the system cannot load the file \\(.+\\)`),
   )
 })
 
 test('an unsupported system: the message lists the supported ones', async (t) => {
   const said = await failure(await installed(t), ['freebsd', 'x64'])
-  assert.match(said, /^velt-auth has no binary for freebsd-x64: there is one for linux-x64-gnu, /)
+  assert.match(said, /^velt-auth has no binary for freebsd-x64\. It supports linux-x64-gnu, /)
 })

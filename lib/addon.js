@@ -1,5 +1,5 @@
-// Finds the compiled half: beside this file's folder in a checkout, in a platform package of its
-// own after `npm install`.
+// Loads the compiled addon. In a checkout it is in the root folder. After `npm install` it is in a
+// platform package, such as velt-auth-linux-x64-gnu.
 
 'use strict'
 
@@ -7,7 +7,7 @@ const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { version } = require('../package.json')
 
-/** Spelt out one by one: that is how tools that trace files find them (Vercel, Next.js). */
+/** Literal `require` calls, since tools that trace files (Vercel, Next.js) find only these. */
 const PACKAGES = /** @type {Record<string, () => any>} */ ({
   'linux-x64-gnu': () => require('velt-auth-linux-x64-gnu'),
   'linux-x64-musl': () => require('velt-auth-linux-x64-musl'),
@@ -21,12 +21,12 @@ const PACKAGES = /** @type {Record<string, () => any>} */ ({
 
 /** @returns {typeof import('./addon.js')} */
 function load() {
-  const here = `${process.platform}-${process.arch}`
+  const platform = `${process.platform}-${process.arch}`
   /** @type {Record<string, unknown>} */
   const failures = {}
-  // On Linux two ABIs are possible: the dynamic linker knows best which of them loads.
+  // On Linux there are two packages (glibc and musl). Only the right one loads, so both are tried.
   for (const name of Object.keys(PACKAGES)) {
-    if (name !== here && !name.startsWith(`${here}-`)) continue
+    if (name !== platform && !name.startsWith(`${platform}-`)) continue
     try {
       return loadOne(name)
     } catch (error) {
@@ -38,9 +38,9 @@ function load() {
 
 /** @param {string} name */
 function loadOne(name) {
-  const built = join(__dirname, '..', `velt-auth.${name}.node`)
-  const addon = existsSync(built) ? require(built) : PACKAGES[name]()
-  if (addon.VERSION !== version) throw new Error(`it is of version ${addon.VERSION}`)
+  const builtHere = join(__dirname, '..', `velt-auth.${name}.node`)
+  const addon = existsSync(builtHere) ? require(builtHere) : PACKAGES[name]()
+  if (addon.VERSION !== version) throw new Error(`its version is ${addon.VERSION}`)
   return addon
 }
 

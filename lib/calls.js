@@ -1,100 +1,105 @@
-// Promises of calls that the core has taken, and their ends, which it hands over many at a time.
+// Makes promises of the calls that the addon runs. The addon hands over the outcomes in batches.
 
 'use strict'
 
-// Not the globals: a test runner may have replaced them by its own.
+// Not the globals: a test runner may have replaced them with fake timers.
 const { setMaxListeners } = require('node:events')
 const { clearInterval, setImmediate, setInterval } = require('node:timers')
 const { Calls, Cancel } = require('./addon.js')
 const { VeltAuthError } = require('./errors.js')
 
 /** @typedef {import('./addon.js').Outcome} Outcome */
-/** @typedef {import('./addon.js').Token} Native */
+/** @typedef {import('./addon.js').Token} NativeToken */
 
-/** How long nobody must wait before the core lets go of `settle`, in milliseconds. */
-const IDLE = 1000
+/** How often the idle state is checked, in milliseconds. See `releaseIfIdle`. */
+const IDLE_CHECK = 1000
 
-/** Those who wait, by the number of their call. @type {(((outcome: Outcome) => void) | undefined)[]} */
-const waiting = []
+/** `resolve` of each pending promise, by call number. @type {(((outcome: Outcome) => void) | undefined)[]} */
+const resolvers = []
 
-/** Numbers that can be used again. @type {number[]} */
-const free = []
+/** Call numbers that can be used again. @type {number[]} */
+const freeNumbers = []
 
 /**
- * What there is while somebody waits, and a little longer: the core's half, and what keeps the
- * process alive. Not for good, since what the core holds is never collected: a test runner that
- * loads this module for each of its files would keep all of them.
+ * Exists while calls are pending, and up to `IDLE_CHECK` longer. `native` is the addon's half.
+ * `timer` keeps the process alive while calls are pending.
  *
- * @type {{ calls: Calls, alive: NodeJS.Timeout } | undefined}
+ * `native` must be released when idle: the addon holds `takeOutcomes`, and what the addon holds is
+ * never collected. A test runner that loads this module once for each test file would leak every
+ * copy.
+ *
+ * @type {{ native: Calls, timer: NodeJS.Timeout } | undefined}
  */
-let open
+let active
 
-function begin() {
-  return { calls: new Calls(settle), alive: setInterval(rest, IDLE) }
+function activate() {
+  return { native: new Calls(takeOutcomes), timer: setInterval(releaseIfIdle, IDLE_CHECK) }
 }
 
-function rest() {
-  if (free.length < waiting.length) return
-  clearInterval(open?.alive)
-  open = undefined
-  waiting.length = 0
-  free.length = 0
+function releaseIfIdle() {
+  if (freeNumbers.length < resolvers.length) return
+  clearInterval(active?.timer)
+  active = undefined
+  resolvers.length = 0
+  freeNumbers.length = 0
 }
 
-function settle() {
-  if (!open) return
-  const batch = open.calls.take()
+/** Resolves the promises of a batch. The addon calls this when outcomes are ready. */
+function takeOutcomes() {
+  if (!active) return
+  const batch = active.native.take()
   for (let i = 0; i < batch.calls.length; i += 1) {
     const call = batch.calls[i]
-    const resolve = waiting[call]
-    waiting[call] = undefined
-    free.push(call)
+    const resolve = resolvers[call]
+    resolvers[call] = undefined
+    freeNumbers.push(call)
     resolve?.(batch.outcomes[i])
   }
-  if (free.length === waiting.length) open.alive.unref()
-  if (batch.hasMore) setImmediate(settle)
+  if (freeNumbers.length === resolvers.length) active.timer.unref()
+  if (batch.hasMore) setImmediate(takeOutcomes)
 }
 
 /**
- * @param {(calls: Calls, call: number) => void} start
+ * @param {(calls: Calls, call: number) => void} start starts the call with the number `call`
  * @returns {Promise<Outcome>}
  */
 function outcomeOf(start) {
   return new Promise((resolve) => {
-    open ??= begin()
-    const call = free.at(-1) ?? waiting.length
-    start(open.calls, call)
-    free.pop()
-    waiting[call] = resolve
-    open.alive.ref()
+    active ??= activate()
+    const call = freeNumbers.at(-1) ?? resolvers.length
+    start(active.native, call)
+    // Only now, since `start` may throw.
+    freeNumbers.pop()
+    resolvers[call] = resolve
+    active.timer.ref()
   })
 }
 
 /**
- * Runs a call of the core to its token, its error, or `signal.reason`.
+ * Runs a call of the addon. Resolves to its token, or rejects with its error or `signal.reason`.
  *
  * @param {AbortSignal | undefined} signal
  * @param {(calls: Calls, call: number, cancel?: Cancel) => void} start
  */
 async function tokenOf(signal, start) {
-  if (!signal) return toToken(/** @type {Native} */ (orThrow(await outcomeOf(start))))
+  if (!signal) return toToken(/** @type {NativeToken} */ (orThrow(await outcomeOf(start))))
   signal.throwIfAborted()
   const cancel = new Cancel()
   const onAbort = () => cancel.cancel()
-  // Many calls may share a signal, and none forgets to take its listener away.
+  // Node warns at 11 listeners, but many calls may share a signal, and each removes its listener.
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     const outcome = await outcomeOf((calls, call) => start(calls, call, cancel))
     if (outcome === null) signal.throwIfAborted()
-    return toToken(/** @type {Native} */ (orThrow(outcome)))
+    return toToken(/** @type {NativeToken} */ (orThrow(outcome)))
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
 }
 
 /**
- * Runs a call of the core that brings nothing back.
+ * Runs a call of the addon that has no result.
  *
  * @param {(calls: Calls, call: number) => void} start
  */
@@ -104,12 +109,13 @@ async function done(start) {
 
 /** @param {Outcome} outcome */
 function orThrow(outcome) {
-  if (outcome === null) throw new Error('velt-auth ended this call by a bug of its own: report it')
+  // `null` without an abort means that the Rust code panicked.
+  if (outcome === null) throw new Error('This call failed by a bug in velt-auth. Please report it.')
   if (typeof outcome === 'object' && 'code' in outcome) throw new VeltAuthError(outcome)
   return outcome
 }
 
-/** @param {Native} token */
+/** @param {NativeToken} token */
 function toToken([token, expiresAt]) {
   return { token, expiresAt }
 }

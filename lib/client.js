@@ -6,9 +6,9 @@ const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
   extraCertificates,
-  readCallOptions,
-  readGetOptions,
   refusePublicSecret,
+  validateCallOptions,
+  validateGetOptions,
 } = require('./options.js')
 const { toClaims, toUserId } = require('./user.js')
 
@@ -16,17 +16,17 @@ const { toClaims, toUserId } = require('./user.js')
 /** @typedef {import('../index.js').VeltCallOptions} CallOptions */
 
 class VeltAuthClient {
-  /** In a private field, so that nothing that prints this object can reach it. */
+  /** It holds the credentials. A private field is not printed by `console.log` or `util.inspect`. */
   #native
 
   /** @param {import('../index.js').VeltAuthClientOptions} [options] */
   constructor(options = {}) {
-    const complete = clientOptions(options)
-    refusePublicSecret(complete)
-    complete.extraCa = extraCertificates()
-    const opened = NativeClient.open(complete)
-    if ('code' in opened) throw new VeltAuthError(opened)
-    this.#native = opened
+    const nativeOptions = clientOptions(options)
+    refusePublicSecret(nativeOptions)
+    nativeOptions.extraCa = extraCertificates()
+    const result = NativeClient.open(nativeOptions)
+    if ('code' in result) throw new VeltAuthError(result)
+    this.#native = result
   }
 
   /**
@@ -35,7 +35,7 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async generateToken(user, options) {
-    const { signal, deadline } = readCallOptions(options)
+    const { signal, deadline } = validateCallOptions(options)
     const claims = toClaims(user)
     return await tokenOf(signal, (calls, call, cancel) =>
       this.#native.generateToken(calls, call, cancel, deadline, claims),
@@ -48,7 +48,7 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async getToken(user, options) {
-    const { signal, deadline, minValidity } = readGetOptions(options)
+    const { signal, deadline, minValidity } = validateGetOptions(options)
     const claims = toClaims(user)
     signal?.throwIfAborted()
     const cached = this.#native.lookUp(minValidity, ...claims)
@@ -66,7 +66,10 @@ class VeltAuthClient {
 
   stats() {
     const { failures, ...counts } = this.#native.stats()
-    return { ...counts, failures: Object.fromEntries(failures.map((f) => [f.code, f.count])) }
+    return {
+      ...counts,
+      failures: Object.fromEntries(failures.map(({ code, count }) => [code, count])),
+    }
   }
 
   close() {
@@ -74,10 +77,10 @@ class VeltAuthClient {
   }
 }
 
-/** How many sets of options `generateVeltAuthToken` keeps a connection pool for. */
+/** How many clients `generateVeltAuthToken` keeps: one for each set of options. */
 const MAX_CLIENTS = 16
 
-/** Clients by their options, the last used one last. @type {Map<string, VeltAuthClient>} */
+/** Clients by their options as JSON; the least recently used client is first. @type {Map<string, VeltAuthClient>} */
 const clients = new Map()
 
 /** @param {import('../index.js').VeltAuthClientOptions} options */
@@ -86,7 +89,7 @@ function clientFor(options) {
   const client = clients.get(key) ?? new VeltAuthClient(options)
   clients.delete(key)
   clients.set(key, client)
-  // The evicted one is not closed: its calls in flight end as they would have.
+  // The evicted client is not closed, so that its pending calls complete.
   for (const oldest of clients.keys()) {
     if (clients.size <= MAX_CLIENTS) break
     clients.delete(oldest)

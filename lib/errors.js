@@ -1,10 +1,10 @@
 'use strict'
 
-/** On every error of ours, so that `instanceof` holds between two installed copies. */
+/** Marks every `VeltAuthError`, so that `instanceof` also works between two copies of the package. */
 const BRAND = Symbol.for('velt-auth.VeltAuthError')
 
 class VeltAuthError extends Error {
-  /** @param {import('./addon.js').Failure} failure what the core said */
+  /** @param {import('./addon.js').Failure} failure */
   constructor({ message, cause, code, retryable, attempts, httpStatus, status, retryAfter }) {
     super(message, cause === undefined ? undefined : { cause: new Error(cause) })
     this.code = code
@@ -29,14 +29,14 @@ Object.defineProperties(VeltAuthError.prototype, {
 })
 
 /**
- * An error of the caller's own making, found before anything is sent.
+ * An error for input that is wrong, thrown before any request is sent.
  *
  * @param {'ERR_VELT_CONFIG' | 'ERR_VELT_INVALID_USER'} code
  * @param {string} message names the field and says what to write instead
  */
-function mistake(code, message) {
+function invalidInput(code, message) {
   return new VeltAuthError({ code, message, retryable: false, attempts: 0 })
 }
 
 exports.VeltAuthError = VeltAuthError
-exports.mistake = mistake
+exports.invalidInput = invalidInput

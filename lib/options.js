@@ -1,66 +1,75 @@
 'use strict'
 
 const { readFileSync } = require('node:fs')
-const { mistake } = require('./errors.js')
-const { list, object, oneOf, text, whole } = require('./validate.js')
+const { isUint8Array } = require('node:util/types')
+const { invalidInput } = require('./errors.js')
+const { arrayOf, integerInRange, object, oneOf, string } = require('./validate.js')
 
 const CODE = 'ERR_VELT_CONFIG'
 
-/** How build tools mark the variables that they copy into browser bundles. */
+/** Build tools copy environment variables with these prefixes into browser bundles. */
 const PUBLIC_NAME =
   /^(?:NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|VUE_APP|REACT_APP|GATSBY|STORYBOOK)_/
 
 /** @typedef {import('./addon.js').ClientOptions} ClientOptions */
 
-const readOptions = object({
-  apiKey: text,
-  authToken: text,
+const validateClientOptions = object({
+  apiKey: string,
+  authToken: string,
   apiVersion: oneOf('v1', 'v2'),
-  baseUrl: text,
-  timeout: whole('milliseconds'),
-  deadline: whole('milliseconds'),
-  maxAttempts: whole('attempts'),
-  proxy: text,
+  baseUrl: string,
+  timeout: integerInRange('milliseconds'),
+  deadline: integerInRange('milliseconds'),
+  maxAttempts: integerInRange('attempts'),
+  proxy: string,
   ca: certificates,
-  cache: object({ maxEntries: whole('entries'), redis: urls, sentinels: list(text) }),
+  cache: object({
+    maxEntries: integerInRange('entries'),
+    redis: urls,
+    sentinels: arrayOf(string),
+  }),
 })
 
-const CALL_OPTIONS = { signal: abortSignal, deadline: whole('milliseconds') }
+const CALL_OPTIONS = { signal: abortSignal, deadline: integerInRange('milliseconds') }
 
-const readCallOptions = absentOr(object(CALL_OPTIONS))
+const validateCallOptions = optional(object(CALL_OPTIONS))
 
-const readGetOptions = absentOr(object({ ...CALL_OPTIONS, minValidity: whole('milliseconds', 0) }))
+const validateGetOptions = optional(
+  object({ ...CALL_OPTIONS, minValidity: integerInRange('milliseconds', 0) }),
+)
 
 /**
- * A client's options as the core takes them, completed from the environment. Always in the same
- * order, so that equal options are equal as JSON.
+ * Validates the options of a client, and adds defaults from the environment. The fields are always in
+ * the same order, so that equal options give equal JSON.
  *
  * @param {unknown} options
  * @returns {ClientOptions}
  */
 function clientOptions(options) {
-  const given = readOptions(options, 'options', CODE)
+  const given = validateClientOptions(options, 'options', CODE)
   const baseUrl = given.baseUrl ?? fromEnvironment('VELT_BASE_URL')
   return Object.assign(Object.create(null), {
     ...given,
     apiKey: given.apiKey ?? fromEnvironment('VELT_API_KEY') ?? '',
     authToken: given.authToken ?? fromEnvironment('VELT_AUTH_TOKEN') ?? '',
     baseUrl,
-    // A loopback server is never behind a proxy, and plain http must not go through one.
+    // A loopback server is never behind a proxy, and plain http must not go through a proxy.
     ...(given.proxy || baseUrl?.startsWith('http:') ? undefined : environmentProxy()),
   })
 }
 
 /**
+ * Makes a validator of options that may be left out.
+ *
  * @template T
- * @param {import('./validate.js').Reader<T>} read
+ * @param {import('./validate.js').Validator<T>} validate
  * @returns {(options: unknown) => Partial<T>}
  */
-function absentOr(read) {
-  // No prototype here either: what is not given must not be inherited.
+function optional(validate) {
+  // Without a prototype: options must not be inherited from a polluted `Object.prototype`.
   const absent = Object.freeze(Object.create(null))
   return (options) =>
-    options === undefined || options === null ? absent : read(options, 'options', CODE)
+    options === undefined || options === null ? absent : validate(options, 'options', CODE)
 }
 
 function environmentProxy() {
@@ -70,13 +79,18 @@ function environmentProxy() {
   }
 }
 
-/** @param {string} name a variable that is set but empty counts as unset, as everywhere */
+/**
+ * An environment variable; an empty one counts as not set.
+ *
+ * @param {string} name
+ */
 function fromEnvironment(name) {
   return process.env[name] || undefined
 }
 
 /**
- * Refuses a server secret that a build tool would ship to every visitor.
+ * Throws if the auth token is in an environment variable that a build tool would copy into a browser
+ * bundle.
  *
  * @param {ClientOptions} options
  */
@@ -84,7 +98,7 @@ function refusePublicSecret({ authToken }) {
   for (const [name, value] of Object.entries(process.env)) {
     const holdsSecret = (value !== '' && value === authToken) || name.endsWith('VELT_AUTH_TOKEN')
     if (PUBLIC_NAME.test(name) && holdsSecret) {
-      throw mistake(
+      throw invalidInput(
         CODE,
         `${name} puts the auth token into your browser bundle: rename it to VELT_AUTH_TOKEN, and ` +
           'reset the token in console.velt.dev, since visitors may have it.',
@@ -97,8 +111,8 @@ function refusePublicSecret({ authToken }) {
 let extraCa
 
 /**
- * The PEM file that Node itself was told to trust. Node reads it once too, and has already warned
- * where it cannot be read.
+ * The content of the PEM file in `NODE_EXTRA_CA_CERTS`. It is read once, as Node does. A file that
+ * cannot be read is not an error: Node has already printed a warning about it.
  */
 function extraCertificates() {
   const file = fromEnvironment('NODE_EXTRA_CA_CERTS')
@@ -112,31 +126,44 @@ function extraCertificates() {
   return extraCa
 }
 
-/** @type {import('./validate.js').Reader<string>} PEM as `node:tls` takes it: text, bytes or a list */
+/**
+ * PEM in the forms that `node:tls` takes: a string, a buffer, or an array of these. It is checked with
+ * `isUint8Array`, which also accepts buffers of another realm (Jest).
+ *
+ * @type {import('./validate.js').Validator<string>}
+ */
 function certificates(value, path, code) {
   return [value]
     .flat()
-    .map((one) => text(Buffer.isBuffer(one) ? one.toString('utf8') : one, path, code))
+    .map((pem) => string(isUint8Array(pem) ? Buffer.from(pem).toString('utf8') : pem, path, code))
     .join('\n')
 }
 
-/** @type {import('./validate.js').Reader<string | string[]>} a server, or the nodes of a cluster */
+/**
+ * The URL of one server, or the URLs of the nodes of a cluster.
+ *
+ * @type {import('./validate.js').Validator<string | string[]>}
+ */
 function urls(value, path, code) {
-  return Array.isArray(value) ? list(text)(value, path, code) : text(value, path, code)
+  return Array.isArray(value) ? arrayOf(string)(value, path, code) : string(value, path, code)
 }
 
-/** @type {import('./validate.js').Reader<AbortSignal>} by its looks: it may be of another realm */
+/**
+ * Checks for methods instead of `instanceof`: the signal may come from another realm.
+ *
+ * @type {import('./validate.js').Validator<AbortSignal>}
+ */
 function abortSignal(value, path, code) {
   const signal = /** @type {AbortSignal} */ (value)
-  const calls = [signal?.throwIfAborted, signal?.addEventListener]
-  if (!calls.every((call) => typeof call === 'function')) {
-    throw mistake(code, `${path} must be an AbortSignal.`)
+  const methods = [signal?.throwIfAborted, signal?.addEventListener]
+  if (!methods.every((method) => typeof method === 'function')) {
+    throw invalidInput(code, `${path} must be an AbortSignal.`)
   }
   return signal
 }
 
 exports.clientOptions = clientOptions
 exports.extraCertificates = extraCertificates
-exports.readCallOptions = readCallOptions
-exports.readGetOptions = readGetOptions
 exports.refusePublicSecret = refusePublicSecret
+exports.validateCallOptions = validateCallOptions
+exports.validateGetOptions = validateGetOptions

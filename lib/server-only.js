@@ -1,9 +1,9 @@
-// What bundlers find instead of the package where they build for a browser.
+// Bundlers take this file instead of the package when they build for a browser.
 
 'use strict'
 
-// CommonJS by its looks: of an ES module they would ask for the imported names first, and say only
-// that those are missing.
+// This line makes the file CommonJS. For an ES module, bundlers would report only that the imported
+// names are missing, and not this error.
 module.exports = {}
 
 throw new Error('velt-auth runs on your server; import velt-auth/browser')

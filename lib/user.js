@@ -1,48 +1,68 @@
 'use strict'
 
-const { flag, integer, list, object, oneOf, text, values } = require('./validate.js')
+const { invalidInput } = require('./errors.js')
+const {
+  arrayOf,
+  boolean,
+  fieldValues,
+  integer,
+  isObject,
+  object,
+  oneOf,
+  string,
+  typeName,
+  useString,
+} = require('./validate.js')
 
 const CODE = 'ERR_VELT_INVALID_USER'
 
-const readResource = object(
+const resource = object(
   {
     type: oneOf('organization', 'folder', 'document'),
-    id: text,
-    organizationId: text,
+    id: string,
+    organizationId: string,
     accessRole: oneOf('viewer', 'editor'),
     expiresAt: integer,
   },
   ['type', 'id'],
 )
 
-/** In the order in which the core takes them. */
-const readClaims = values(
+/** The order of the fields is the order in which the addon takes them. */
+const validateUser = fieldValues(
   {
-    userId: text,
-    organizationId: text,
-    email: text,
-    name: text,
-    isAdmin: flag,
-    permissions: object({ resources: list(readResource) }, ['resources']),
+    userId: string,
+    organizationId: string,
+    email: string,
+    name: string,
+    isAdmin: boolean,
+    permissions: object({ resources: arrayOf(resource) }, ['resources']),
   },
   ['userId'],
 )
 
 /**
- * The user's claims as the core takes them: only known ones, each of its type.
+ * The fields of a user, as the list that the addon takes.
  *
- * @param {unknown} user a `VeltUser`, or just the user id
+ * @param {unknown} user a `VeltUser`, or the user id as a string
  */
 function toClaims(user) {
-  const given = typeof user === 'string' ? { userId: user } : user
-  return /** @type {import('./addon.js').Claims} */ (readClaims(given, 'user', CODE))
+  const fields = typeof user === 'string' ? { userId: user } : user
+  // `validateUser` would say only that it must be an object.
+  if (!isObject(fields)) {
+    const given = `${typeName(user)}${useString(user)}`
+    throw invalidInput(
+      CODE,
+      `user must be a string id or an object such as { userId }, not ${given}.`,
+    )
+  }
+  return /** @type {import('./addon.js').Claims} */ (validateUser(fields, 'user', CODE))
 }
 
-const readUserId = object({ userId: text }, ['userId'])
+const validateUserId = object({ userId: string }, ['userId'])
 
 /** @param {unknown} user `{ userId }` */
 function toUserId(user) {
-  return /** @type {{ userId: string }} */ (readUserId(user, 'user', CODE)).userId
+  return /** @type {{ userId: string }} */ (validateUserId(user, 'user', CODE)).userId
 }
 
 exports.toClaims = toClaims

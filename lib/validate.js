@@ -1,142 +1,142 @@
-// The JavaScript side of validation: names and types, which only JavaScript can see. What values
-// mean is checked once, by the core.
+// Validates the names and types of what users pass. Only JavaScript can see these: N-API converts
+// values before Rust reads them. The Rust core validates the content, such as URLs and ranges.
 
 'use strict'
 
-const { mistake } = require('./errors.js')
+const { invalidInput } = require('./errors.js')
 
 /**
- * Reads one value, or throws what is wrong with it.
+ * Returns the value with its type, or throws a `VeltAuthError` with `code` that names `path`.
  *
  * @template T
- * @typedef {(value: unknown, path: string, code: Code) => T} Reader
+ * @typedef {(value: unknown, path: string, code: Code) => T} Validator
  */
-/** @typedef {Parameters<typeof mistake>[0]} Code */
+/** @typedef {Parameters<typeof invalidInput>[0]} Code */
 
 /**
- * Reads an object with exactly these fields, into their values in the same order; `null` counts as
- * absent, since it is what databases say. Only own properties count: a polluted `Object.prototype`
- * makes nobody an admin.
+ * Validates an object, and returns its values in the order of `fields`. Other fields are an error.
+ * `null` counts as absent, since databases return it for missing values. Only own properties count:
+ * a polluted `Object.prototype` must not make a user an admin.
  *
  * @template T
- * @param {{ [K in keyof T]-?: Reader<T[K]> }} fields
+ * @param {{ [K in keyof T]-?: Validator<T[K]> }} fields
  * @param {(keyof T & string)[]} [required]
- * @returns {Reader<(T[keyof T] | undefined)[]>}
+ * @returns {Validator<(T[keyof T] | undefined)[]>}
  */
-function values(fields, required = []) {
+function fieldValues(fields, required = []) {
   const names = Object.keys(fields)
-  const readers = /** @type {Reader<T[keyof T]>[]} */ (Object.values(fields))
-  const places = new Map(names.map((name, place) => [name, place]))
-  const needed = required.map((name) => Number(places.get(name)))
+  const validators = /** @type {Validator<T[keyof T]>[]} */ (Object.values(fields))
+  const indexes = new Map(names.map((name, index) => [name, index]))
+  const requiredIndexes = required.map((name) => Number(indexes.get(name)))
   return (value, path, code) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw mistake(code, `${path} must be an object, not ${kind(value)}.`)
+    if (!isObject(value)) {
+      throw invalidInput(code, `${path} must be an object, not ${typeName(value)}.`)
     }
-    const read = Array(names.length).fill(undefined)
+    const values = Array(names.length).fill(undefined)
     for (const name of Object.keys(value)) {
-      const place = places.get(name)
-      if (place === undefined) {
-        throw mistake(code, `${path} cannot have '${name}': its fields are ${names.join(', ')}.`)
+      const index = indexes.get(name)
+      if (index === undefined) {
+        const known = names.join(', ')
+        throw invalidInput(code, `${path} cannot have '${name}': its fields are ${known}.`)
       }
-      const given = /** @type {any} */ (value)[name]
-      if (given !== undefined && given !== null) {
-        read[place] = readers[place](given, `${path}.${name}`, code)
-      }
-    }
-    for (const place of needed) {
-      if (read[place] === undefined) {
-        throw mistake(code, `${path}.${names[place]} is missing, and required.`)
+      const field = /** @type {any} */ (value)[name]
+      if (field !== undefined && field !== null) {
+        values[index] = validators[index](field, `${path}.${name}`, code)
       }
     }
-    return read
+    for (const index of requiredIndexes) {
+      if (values[index] === undefined) {
+        throw invalidInput(code, `${path}.${names[index]} is missing, and required.`)
+      }
+    }
+    return values
   }
 }
 
 /**
- * As `values`, into an object of what was given. It has no prototype, since N-API would read what
- * is inherited.
+ * Like `fieldValues`, but returns an object with the fields that are present. It has no prototype,
+ * since N-API also reads inherited properties.
  *
  * @template T
- * @param {{ [K in keyof T]-?: Reader<T[K]> }} fields
+ * @param {{ [K in keyof T]-?: Validator<T[K]> }} fields
  * @param {(keyof T & string)[]} [required]
- * @returns {Reader<Partial<T>>}
+ * @returns {Validator<Partial<T>>}
  */
 function object(fields, required) {
   const names = /** @type {(keyof T)[]} */ (Object.keys(fields))
-  const readValues = values(fields, required)
+  const validateValues = fieldValues(fields, required)
   return (value, path, code) => {
-    const read = /** @type {Partial<T>} */ (Object.create(null))
-    readValues(value, path, code).forEach((each, place) => {
-      if (each !== undefined) read[names[place]] = each
+    const result = /** @type {Partial<T>} */ (Object.create(null))
+    validateValues(value, path, code).forEach((field, index) => {
+      if (field !== undefined) result[names[index]] = field
     })
-    return read
+    return result
   }
 }
 
 /**
  * @template T
- * @param {Reader<T>} item
- * @returns {Reader<T[]>}
+ * @param {Validator<T>} item
+ * @returns {Validator<T[]>}
  */
-function list(item) {
+function arrayOf(item) {
   return (value, path, code) => {
     if (!Array.isArray(value)) {
-      throw mistake(code, `${path} must be an array, not ${kind(value)}.`)
+      throw invalidInput(code, `${path} must be an array, not ${typeName(value)}.`)
     }
-    // Not `map`, which leaves out what a sparse array lacks.
-    return Array.from(value, (entry, index) => item(entry, `${path}[${index}]`, code))
+    // `map` would skip the holes of a sparse array.
+    return Array.from(value, (element, index) => item(element, `${path}[${index}]`, code))
   }
 }
 
-/** @type {Reader<string>} */
-function text(value, path, code) {
+/** @type {Validator<string>} */
+function string(value, path, code) {
   if (typeof value !== 'string') {
-    const hint = typeof value === 'number' || typeof value === 'bigint' ? '; use String(…)' : ''
-    throw mistake(code, `${path} must be a string, not ${kind(value)}${hint}.`)
+    throw invalidInput(code, `${path} must be a string, not ${typeName(value)}${useString(value)}.`)
   }
-  // On its way to UTF-8 a lone surrogate becomes U+FFFD, and two users could become one.
+  // The conversion to UTF-8 turns a lone surrogate into U+FFFD: two user ids could become equal.
   if (!value.isWellFormed()) {
-    throw mistake(code, `${path} must be well-formed Unicode; it holds half a surrogate pair.`)
+    throw invalidInput(code, `${path} must be well-formed Unicode; it has a lone surrogate.`)
   }
   return value
 }
 
-/** @type {Reader<boolean>} */
-function flag(value, path, code) {
+/** @type {Validator<boolean>} */
+function boolean(value, path, code) {
   if (typeof value !== 'boolean') {
-    throw mistake(code, `${path} must be true or false, not ${kind(value)}.`)
+    throw invalidInput(code, `${path} must be true or false, not ${typeName(value)}.`)
   }
   return value
 }
 
-/** What every timer can wait. */
-const MOST = 2 ** 31 - 1
+/** The longest delay of a Node timer, in milliseconds. The same limit serves for all units. */
+const MAX_INTEGER = 2 ** 31 - 1
 
 /**
- * A whole number that is not above `MOST`.
+ * An integer from `min` to `MAX_INTEGER`.
  *
- * @param {string} unit
- * @param {0 | 1} [least]
- * @returns {Reader<number>}
+ * @param {string} unit for the error message, such as `'milliseconds'`
+ * @param {0 | 1} [min]
+ * @returns {Validator<number>}
  */
-function whole(unit, least = 1) {
+function integerInRange(unit, min = 1) {
   return (value, path, code) => {
-    if (!Number.isInteger(value) || Number(value) < least || Number(value) > MOST) {
-      const given = typeof value === 'number' ? value : kind(value)
-      throw mistake(
+    if (!Number.isInteger(value) || Number(value) < min || Number(value) > MAX_INTEGER) {
+      const given = typeof value === 'number' ? value : typeName(value)
+      throw invalidInput(
         code,
-        `${path} must be a whole number of ${unit}, ${least} to ${MOST}, not ${given}.`,
+        `${path} must be a whole number of ${unit}, ${min} to ${MAX_INTEGER}, not ${given}.`,
       )
     }
     return Number(value)
   }
 }
 
-/** @type {Reader<number>} */
+/** @type {Validator<number>} */
 function integer(value, path, code) {
   if (!Number.isSafeInteger(value)) {
-    const given = typeof value === 'number' ? value : kind(value)
-    throw mistake(code, `${path} must be a whole number, not ${given}.`)
+    const given = typeof value === 'number' ? value : typeName(value)
+    throw invalidInput(code, `${path} must be a whole number, not ${given}.`)
   }
   return Number(value)
 }
@@ -144,29 +144,51 @@ function integer(value, path, code) {
 /**
  * @template {string} T
  * @param {T[]} choices
- * @returns {Reader<T>}
+ * @returns {Validator<T>}
  */
 function oneOf(...choices) {
   return (value, path, code) => {
     const choice = choices.find((each) => each === value)
     if (choice === undefined) {
-      throw mistake(code, `${path} must be ${choices.map((each) => `'${each}'`).join(' or ')}.`)
+      const known = choices.map((each) => `'${each}'`).join(' or ')
+      throw invalidInput(code, `${path} must be ${known}.`)
     }
     return choice
   }
 }
 
-/** @param {unknown} value the value itself may be a secret, so only its type is ever named */
-function kind(value) {
+/** @param {unknown} value @returns {value is object} */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * The type of a value, for an error message. The value itself may be a secret.
+ *
+ * @param {unknown} value
+ */
+function typeName(value) {
   if (value === null) return 'null'
   return Array.isArray(value) ? 'an array' : typeof value
 }
 
-exports.flag = flag
+/**
+ * What an error message adds where a number was given for a string.
+ *
+ * @param {unknown} value
+ */
+function useString(value) {
+  return typeof value === 'number' || typeof value === 'bigint' ? '; use String(…)' : ''
+}
+
+exports.arrayOf = arrayOf
+exports.boolean = boolean
+exports.fieldValues = fieldValues
 exports.integer = integer
-exports.list = list
+exports.integerInRange = integerInRange
+exports.isObject = isObject
 exports.object = object
 exports.oneOf = oneOf
-exports.text = text
-exports.values = values
-exports.whole = whole
+exports.string = string
+exports.typeName = typeName
+exports.useString = useString

@@ -1,5 +1,5 @@
-// index.d.ts is written by hand, the addon's types are generated from the Rust. Neither may say
-// what the other does not: each line below fails to compile when they part.
+// index.d.ts is written by hand, and the addon's types are generated from Rust. Each line below fails
+// to compile when the two differ.
 
 import type * as velt from 'velt-auth'
 import type * as addon from '../../lib/addon.js'
@@ -11,14 +11,14 @@ import type * as options from '../../lib/options.js'
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Flat<T> = { [K in keyof T]: T[K] }
-/** What is left of a public type when `null` for «absent» is taken out, as `lib/shape.js` does. */
-type Read<T> = T extends readonly (infer Item)[]
-  ? Read<Item>[]
+/** A public type after validation: `lib/validate.js` removes each `null`, which means absent. */
+type Validated<T> = T extends readonly (infer Item)[]
+  ? Validated<Item>[]
   : T extends object
-    ? Flat<{ [K in keyof T]: Read<Exclude<T[K], null>> }>
+    ? Flat<{ [K in keyof T]: Validated<Exclude<T[K], null>> }>
     : T
 
-type ReadEach<T> = { [K in keyof T]: Read<NonNullable<T[K]>> }
+type ValidatedEach<T> = { [K in keyof T]: Validated<NonNullable<T[K]>> }
 
 const agree = <_Yes extends true>() => {}
 
@@ -26,8 +26,8 @@ agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
 agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
-// A user goes to the addon as a list.
-type User = Required<Read<velt.VeltUser>>
+// The addon takes a user as a list.
+type User = Required<Validated<velt.VeltUser>>
 type Listed = [
   User['userId'],
   User['organizationId'],
@@ -36,25 +36,24 @@ type Listed = [
   User['isAdmin'],
   User['permissions'],
 ]
-agree<Equal<Listed, ReadEach<addon.Claims>>>()
+agree<Equal<Listed, ValidatedEach<addon.Claims>>>()
 agree<
   Equal<keyof User, 'userId' | 'organizationId' | 'email' | 'name' | 'isAdmin' | 'permissions'>
 >()
 
-// `ca` is joined to one text on its way, one URL becomes a list; the addon's other two options come
-// from the environment.
-type Given = Omit<Read<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
+// `ca` is joined into one string. `noProxy` and `extraCa` come from the environment.
+type Given = Omit<Validated<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
 type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'noProxy' | 'extraCa'>
 agree<Equal<keyof velt.VeltCacheOptions, keyof addon.CacheOptions>>()
-agree<Equal<keyof velt.VeltGetOptions, keyof ReturnType<typeof options.readGetOptions>>>()
+agree<Equal<keyof velt.VeltGetOptions, keyof ReturnType<typeof options.validateGetOptions>>>()
 agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()
 
-// An error carries all that a failure says; `message` and `cause` are those of every Error.
-type Carried = Omit<velt.VeltAuthError, keyof Error>
-type Failed = Omit<addon.Failure, keyof Error>
-agree<Equal<Flat<Carried>, Flat<Readonly<Failed>>>>()
+// A VeltAuthError has all fields of a Failure. `message` and `cause` are fields of every Error.
+type ErrorFields = Omit<velt.VeltAuthError, keyof Error>
+type FailureFields = Omit<addon.Failure, keyof Error>
+agree<Equal<Flat<ErrorFields>, Flat<Readonly<FailureFields>>>>()
 
-// The JavaScript is what index.d.ts says it is.
+// The JavaScript has the types of index.d.ts.
 declare const anyUser: velt.VeltUser
 agree<Equal<keyof velt.VeltAuthClient, keyof client.VeltAuthClient>>()
 const made: velt.VeltAuthClient = new (null as unknown as typeof client.VeltAuthClient)({})

@@ -1,4 +1,4 @@
-// What TypeScript users write, and what must not compile.
+// Code that TypeScript users write, and code that must not compile.
 
 import { createServer } from 'node:http'
 import type { VeltAuthProvider } from '@veltdev/types'
@@ -44,7 +44,7 @@ try {
     const code: VeltAuthErrorCode = error.code
     const wait: number | undefined = error.retryAfter
     console.log(code, wait, error.cause?.message)
-    // @ts-expect-error a closed union: a misspelt code is found
+    // @ts-expect-error the codes are a union, so a wrong one is a type error
     if (error.code === 'ERR_VELT_RATELIMITED') throw error
   }
 }
@@ -67,7 +67,7 @@ Fastify().register(
 new Koa().use(koa.veltTokenHandler({ client, identify: async (ctx) => ctx.state.user?.id }))
 createServer(node.veltTokenHandler({ client, identify: (req) => req.headers.from }))
 
-/** A route handler of Next.js, or whatever calls with the request alone. */
+/** A route handler of Next.js, which passes no context that `identify` reads. */
 const POST = web.veltTokenHandler({ client, identify: (request) => request.headers.get('from') })
 const response: Promise<Response> = POST(new Request('http://localhost'))
 const inHono = web.veltTokenHandler({ client, identify: (_request, c: Context) => c.get('user') })
@@ -88,19 +88,19 @@ emulator.fault({ error: { status: 'UNAVAILABLE' }, times: 2 })
 generateVeltAuthToken({ organizationId: 'acme' })
 // @ts-expect-error numbers are not ids
 generateVeltAuthToken(7)
-// @ts-expect-error unknown claims are refused
+// @ts-expect-error an unknown field of a user
 generateVeltAuthToken({ userId: 'ada', role: 'admin' })
-// @ts-expect-error unknown options are refused
+// @ts-expect-error an unknown option
 new VeltAuthClient({ timeOut: 5 })
-// @ts-expect-error errors are ours to make
+// @ts-expect-error the constructor is private
 new VeltAuthError()
 // @ts-expect-error identify is required
 veltTokenHandler({ client })
-// @ts-expect-error the context is the one that identify reads
+// @ts-expect-error the context must have the type that `identify` takes
 inHono(new Request('http://localhost'), 'context')
 // @ts-expect-error a user has an id
 createAuthProvider({ user: { name: 'Ada' } })
-// @ts-expect-error Velt knows no such role
+// @ts-expect-error Velt has no such role
 const role: VeltResource['accessRole'] = 'owner'
 
 export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token }

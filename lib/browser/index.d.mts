@@ -1,30 +1,66 @@
-import type { User, VeltAuthProvider } from '@veltdev/types'
 import type { VeltToken } from '../../index.js'
 import type { TokenProblem } from '../handler/endpoint.js'
 
 export type { VeltToken }
 
 /**
- * What `<VeltProvider authProvider={…}>` and `client.setVeltAuthProvider(…)` take. Make it once for
- * a user, in React with `useMemo`: Velt's SDK starts anew with each new object.
- *
- * Its `generateToken` sends one request for all who ask at the same time, tries again what can mend
- * itself (see {@link fetchVeltToken}), and where it is asked again although its last token is still
- * valid, gets a new one past every cache.
+ * The fields of a user in Velt's SDK that a token depends on. Your object may have more fields, such as
+ * `photoUrl` or `color`; Velt's documentation lists them.
  */
-export function createAuthProvider(options: AuthProviderOptions): VeltAuthProvider & {
+export interface AuthProviderUser {
+  /** Your own unique id of the user. */
+  userId: string
+  /** The id of the user's organization. */
+  organizationId?: string | undefined
+  /** The user's email address. */
+  email?: string | undefined
+  /** The display name. */
+  name?: string | undefined
+}
+
+/** Options of {@link createAuthProvider}. An unknown option is a `TypeError`. */
+export interface AuthProviderOptions<User extends AuthProviderUser = AuthProviderUser> {
+  /**
+   * The signed-in user, as Velt's SDK shows them. `userId`, `organizationId` and `email` must be the ones
+   * that `identify` on your server returns.
+   */
+  user: User
+  /**
+   * The URL of your token endpoint, on your own origin: a path, or a whole URL. Default:
+   * `'/api/velt/token'`.
+   */
+  endpoint?: string | undefined
+}
+
+/** An auth provider for Velt's SDK. It has the type `VeltAuthProvider` of `@veltdev/types`. */
+export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> {
+  /** The user from the options. */
+  user: User
+  /** Velt's SDK does not retry, since `generateToken` retries by itself. */
+  retryConfig: { retryCount: number }
+  /**
+   * Fetches a token from the endpoint and resolves to it as a string. Rejects with a
+   * {@link VeltTokenError}.
+   */
   generateToken: () => Promise<string>
 }
 
-export interface AuthProviderOptions {
-  /** The user as Velt shows them. Ids and email must be those that your endpoint says. */
-  user: User
-  /** Where your `veltTokenHandler` is, on your own origin. Default: `'/api/velt/token'`. */
-  endpoint?: string
-}
+/**
+ * Makes an auth provider for `<VeltProvider authProvider={…}>` and `client.setVeltAuthProvider(…)`. Make
+ * it once for each user, in React with `useMemo`: Velt's SDK starts again with each new object.
+ *
+ * Concurrent calls of its `generateToken` share one request. Transient failures are retried, as described
+ * at {@link fetchVeltToken}. A call before the last token has expired means that Velt rejected that token,
+ * so the server requests a new token from Velt instead of using its cache.
+ *
+ * @throws {TypeError} if an option is missing, wrong or unknown. The message says what to write instead.
+ */
+export function createAuthProvider<User extends AuthProviderUser>(
+  options: AuthProviderOptions<User>,
+): AuthProvider<User>
 
 /**
- * Gets a token for `client.identify(user, { authToken: token })`.
+ * Fetches a token for `client.identify(user, { authToken: token })`.
  *
  * ```js
  * const { token } = await fetchVeltToken()
@@ -36,32 +72,42 @@ export interface AuthProviderOptions {
  * })
  * ```
  *
- * What can mend itself is tried up to three times more: no answer, 429, 503, 504 and a proxy's 502,
- * after `Retry-After` where it is given (a minute at most), else after 1, 2 and 4 seconds, and some
- * more at random. A 401 or 403 ends it at once.
+ * Transient failures are retried up to three times. These are: no response (the connection failed, or 30
+ * seconds passed), 429, 503, 504, and a 502 that is not from the token endpoint (for example from a proxy).
+ * The delay before a retry is that of `Retry-After`, or 1, 2 and 4 seconds without that header, plus up to
+ * half as much at random.
  *
- * @param endpoint where your `veltTokenHandler` is, on your own origin. Default:
+ * All other failures, such as 401 or 403, reject immediately. So does a `Retry-After` of more than a
+ * minute.
+ *
+ * @param endpoint the URL of your token endpoint, on your own origin: a path, or a whole URL. Default:
  *   `'/api/velt/token'`
- * @throws {VeltTokenError}
+ * @throws {VeltTokenError} The promise rejects if no token could be fetched.
  */
 export function fetchVeltToken(
   endpoint?: string,
   options?: {
-    /** Whether the last token was refused, so that no cache may give it again. Default: `false`. */
-    fresh?: boolean
+    /**
+     * Whether Velt rejected the last token. The server then responds with a new token, and not with one
+     * from its cache. Default: `false`.
+     */
+    fresh?: boolean | undefined
   },
 ): Promise<VeltToken>
 
-/** Why there is no token. */
+/** The error of {@link fetchVeltToken} and `generateToken`. */
 export class VeltTokenError extends Error {
   private constructor()
   readonly name: 'VeltTokenError'
-  /** What went wrong, for `switch`: {@link TokenProblem}'s codes, and two of the browser's own. */
+  /**
+   * The reason: a code from the token endpoint (see {@link TokenProblem}), or `'network_error'` if there
+   * was no response, or `'bad_response'` if the response was not from a token endpoint.
+   */
   readonly code: TokenProblem['error']['code'] | 'network_error' | 'bad_response'
-  /** The HTTP status, if there was an answer. */
+  /** The HTTP status. `undefined` if there was no response. */
   readonly status?: number
-  /** Whether asking again later may succeed. It was already tried as often as makes sense. */
+  /** Whether a later call may succeed. The call has already retried. */
   readonly retryable: boolean
-  /** How long the server asked to wait, in milliseconds. */
+  /** The delay from the `Retry-After` header, in milliseconds. `undefined` without that header. */
   readonly retryAfter?: number
 }

@@ -1,16 +1,19 @@
-// The browser's half: brings tokens from the endpoint that `veltTokenHandler` makes.
+// Fetches tokens in the browser, from the endpoint that `veltTokenHandler` makes on the server.
 
-/** How many requests one call may send. */
+/** The first request and three retries. */
 const MAX_ATTEMPTS = 4
 
-/** Of one request, in milliseconds: longer than the server's own deadline, which says more. */
+/**
+ * The timeout of a request, in milliseconds. It is longer than the default deadline of the server (15
+ * seconds), since the server's own error has more details than a timeout.
+ */
 const TIMEOUT = 30_000
 
-/** The longest wait, in milliseconds, that a visitor may be kept for. */
-const MAX_WAIT = 60_000
+/** A longer `Retry-After` ends the call, in milliseconds: the page should not wait that long. */
+const MAX_RETRY_DELAY = 60_000
 
-/** What may mend itself where the answer is not our endpoint's, but of something before it. */
-const PASSING = [429, 502, 503, 504]
+/** Statuses to retry if the response is not from our endpoint, but for example from a proxy. */
+const TRANSIENT_STATUSES = [429, 502, 503, 504]
 
 export class VeltTokenError extends Error {
   name = 'VeltTokenError'
@@ -18,7 +21,7 @@ export class VeltTokenError extends Error {
   /**
    * @param {string} message
    * @param {Pick<import('./index.mjs').VeltTokenError,
-   *   'code' | 'status' | 'retryable' | 'retryAfter' | 'cause'>} detail
+   *   'code' | 'status' | 'retryable' | 'retryAfter' | 'cause'>} fields
    */
   constructor(message, { code, status, retryable, retryAfter, cause }) {
     super(message, { cause })
@@ -32,27 +35,29 @@ export class VeltTokenError extends Error {
 /** @type {typeof import('./index.mjs').fetchVeltToken} */
 export async function fetchVeltToken(endpoint = '/api/velt/token', { fresh = false } = {}) {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await ask(endpoint, fresh)
-    if (!(outcome instanceof VeltTokenError)) return outcome
-    const wait = outcome.retryAfter ?? 500 * 2 ** attempt
-    if (!outcome.retryable || attempt === MAX_ATTEMPTS || wait > MAX_WAIT) throw outcome
-    // Never sooner than the server said, and not with all other visitors at once.
-    await new Promise((resolve) => setTimeout(resolve, wait * (1 + Math.random() / 2)))
+    const result = await sendRequest(endpoint, fresh)
+    if (!(result instanceof VeltTokenError)) return result
+    const delay = result.retryAfter ?? 500 * 2 ** attempt
+    if (!result.retryable || attempt === MAX_ATTEMPTS || delay > MAX_RETRY_DELAY) throw result
+    // Jitter only adds time, since `Retry-After` is a minimum. It spreads the retries of many browsers.
+    await new Promise((resolve) => setTimeout(resolve, delay * (1 + Math.random() / 2)))
   }
 }
 
 /** @type {typeof import('./index.mjs').createAuthProvider} */
-export function createAuthProvider({ user, endpoint }) {
+export function createAuthProvider(options) {
+  validateOptions(options)
+  const { user, endpoint } = options
   let expiresAt = 0
   /** @type {Promise<string> | undefined} */
   let pending
 
   async function generate() {
     try {
-      // Whoever asks again before its time has found that the last token is no good.
-      const answer = await fetchVeltToken(endpoint, { fresh: Date.now() < expiresAt })
-      expiresAt = answer.expiresAt
-      return answer.token
+      // A call before the last token has expired means that Velt rejected that token.
+      const response = await fetchVeltToken(endpoint, { fresh: Date.now() < expiresAt })
+      expiresAt = response.expiresAt
+      return response.token
     } finally {
       pending = undefined
     }
@@ -60,7 +65,7 @@ export function createAuthProvider({ user, endpoint }) {
 
   return {
     user,
-    // Velt's SDK need not try again: `fetchVeltToken` has, and knows when it is of no use.
+    // No retries by Velt's SDK: `fetchVeltToken` retries, and only transient failures.
     retryConfig: { retryCount: 0 },
     generateToken: () => {
       pending ??= generate()
@@ -69,13 +74,48 @@ export function createAuthProvider({ user, endpoint }) {
   }
 }
 
+/** @param {any} options */
+function validateOptions(options) {
+  requireType('object', 'options', options, "{ user: { userId: 'ada' } }")
+  for (const name of Object.keys(options)) {
+    if (name !== 'user' && name !== 'endpoint') {
+      throw invalidInput(`options cannot have '${name}': its fields are user, endpoint.`)
+    }
+  }
+  const { user, endpoint } = options
+  requireType('object', 'options.user', user, "{ userId: 'ada' }")
+  requireType('string', 'options.user.userId', user.userId)
+  if (endpoint !== undefined) {
+    requireType('string', 'options.endpoint', endpoint, "'/api/velt/token'")
+  }
+}
+
 /**
- * One request.
- *
+ * @param {'object' | 'string'} type
+ * @param {string} path
+ * @param {unknown} value
+ * @param {string} [example]
+ */
+function requireType(type, path, value, example) {
+  const given = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
+  if (given !== type) {
+    const wanted = `${type === 'object' ? 'an object' : 'a string'}${example ? ` such as ${example}` : ''}`
+    const hint = type === 'string' && given === 'number' ? '; use String(…)' : ''
+    throw invalidInput(`${path} must be ${wanted}, not ${given}${hint}.`)
+  }
+  if (value === '') throw invalidInput(`${path} is empty.`)
+}
+
+/** @param {string} message */
+function invalidInput(message) {
+  return new TypeError(`createAuthProvider: ${message}`)
+}
+
+/**
  * @param {string} endpoint
  * @param {boolean} fresh
  */
-async function ask(endpoint, fresh) {
+async function sendRequest(endpoint, fresh) {
   try {
     const response = await fetch(endpoint, {
       method: 'POST',
@@ -83,9 +123,9 @@ async function ask(endpoint, fresh) {
       headers: fresh ? { 'cache-control': 'no-cache' } : {},
       signal: AbortSignal.timeout(TIMEOUT),
     })
-    return read(endpoint, response, await response.text())
+    return tokenOrError(endpoint, response, await response.text())
   } catch (cause) {
-    return new VeltTokenError(`${endpoint} gave no answer.`, {
+    return new VeltTokenError(`No response from ${endpoint}.`, {
       code: 'network_error',
       retryable: true,
       cause,
@@ -96,30 +136,35 @@ async function ask(endpoint, fresh) {
 /**
  * @param {string} endpoint
  * @param {Response} response
- * @param {string} text
+ * @param {string} body
  */
-function read(endpoint, { status, headers }, text) {
-  const { token, expiresAt, error } = parse(text)
+function tokenOrError(endpoint, { status, headers }, body) {
+  const { token, expiresAt, error } = parseJson(body)
   if (status === 200 && typeof token === 'string' && token) return { token, expiresAt }
-  const said = error?.message ?? 'this is not the answer of a veltTokenHandler.'
-  return new VeltTokenError(`${endpoint} answered ${status}: ${said}`, {
+  const reason =
+    error?.message ?? 'the response is not from a veltTokenHandler; check the endpoint.'
+  return new VeltTokenError(`${endpoint} responded with ${status}: ${reason}`, {
     code: error?.code ?? 'bad_response',
     status,
-    retryable: error?.retryable ?? PASSING.includes(status),
-    retryAfter: waitOf(headers.get('retry-after')),
+    retryable: error?.retryable ?? TRANSIENT_STATUSES.includes(status),
+    retryAfter: parseRetryAfter(headers.get('retry-after')),
   })
 }
 
-/** Seconds or a date, in milliseconds from now. @param {string | null} retryAfter */
-function waitOf(retryAfter) {
-  if (!retryAfter) return undefined
-  const seconds = Number(retryAfter)
-  const wait = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1000
-  return Number.isNaN(wait) ? undefined : Math.max(wait, 0)
+/**
+ * The header has seconds or a date. The result is in milliseconds from now.
+ *
+ * @param {string | null} header
+ */
+function parseRetryAfter(header) {
+  if (!header) return undefined
+  const seconds = Number(header)
+  const delay = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000
+  return Number.isNaN(delay) ? undefined : Math.max(delay, 0)
 }
 
 /** @param {string} text */
-function parse(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text) ?? {}
   } catch {

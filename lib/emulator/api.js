@@ -1,17 +1,19 @@
 // @ts-check
 
+// The responses of Velt's token API: validates a request, and makes the response.
+
 'use strict'
 
 /**
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
  * @typedef {import('./index.js').RpcStatus} RpcStatus
  * @typedef {{ apiKey: string, authToken: string }} Credentials
- * @typedef {{ userId: string, [claim: string]: unknown }} AskedClaims
- * @typedef {{ status: number, contentType: string, body: string | Uint8Array }} Reply
- * @typedef {(value: any, where: string) => void} Check Throws a Refusal, which names `where`.
+ * @typedef {{ userId: string, [claim: string]: unknown }} RequestedClaims
+ * @typedef {{ status: number, contentType: string, body: string | Uint8Array }} EmulatorResponse
+ * @typedef {(value: any, path: string) => void} Validator Throws an RpcError that names `path`.
  */
 
-/** The HTTP code of each failure: the canonical mapping of `google.rpc.Code`. */
+/** The HTTP status of each `google.rpc.Code`, as its documentation defines it. */
 const HTTP_CODES = {
   CANCELLED: 499,
   UNKNOWN: 500,
@@ -33,29 +35,33 @@ const HTTP_CODES = {
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** Where each endpoint has the credentials, and what it takes as `data`. */
+/** How each endpoint checks the credentials, and the fields of its `data`. */
 const ENDPOINTS = {
   '/v1/auth/token/get': {
-    authorize: inBody,
+    authorize: authorizeBody,
     data: object(
       {
-        apiKey: text,
-        authToken: text,
-        userId: text,
-        userProperties: object({ isAdmin: flag, organizationId: text, email: text }),
+        apiKey: nonEmptyString,
+        authToken: nonEmptyString,
+        userId: nonEmptyString,
+        userProperties: object({
+          isAdmin: boolean,
+          organizationId: nonEmptyString,
+          email: nonEmptyString,
+        }),
       },
       ['userId'],
     ),
   },
   '/v2/auth/generate_token': {
-    authorize: inHeaders,
+    authorize: authorizeHeaders,
     data: object(
       {
-        userId: text,
-        userProperties: object({ name: text, email: text, isAdmin: flag }),
+        userId: nonEmptyString,
+        userProperties: object({ name: nonEmptyString, email: nonEmptyString, isAdmin: boolean }),
         permissions: object({ resources }, ['resources']),
       },
-      // Velt's reference has all three as required.
+      // Velt's API reference marks all three as required.
       ['userId', 'userProperties', 'permissions'],
     ),
   },
@@ -64,15 +70,16 @@ const ENDPOINTS = {
 const RESOURCE = object(
   {
     type: oneOf('organization', 'folder', 'document'),
-    id: text,
-    organizationId: text,
+    id: nonEmptyString,
+    organizationId: nonEmptyString,
     accessRole: oneOf('viewer', 'editor'),
-    expiresAt: seconds,
+    expiresAt: unixSeconds,
   },
   ['type', 'id'],
 )
 
-class Refusal extends Error {
+/** An error response of Velt. */
+class RpcError extends Error {
   /** @param {RpcStatus} status @param {string} message */
   constructor(status, message) {
     super(message)
@@ -81,45 +88,47 @@ class Refusal extends Error {
 }
 
 /**
- * Velt's answer to a request, when nothing goes wrong on the way.
+ * Velt's response to a request, without faults.
  *
  * @param {RecordedRequest} request
- * @param {Credentials} credentials The right ones.
- * @param {(claims: AskedClaims) => string} issue
- * @returns {Reply}
+ * @param {Credentials} credentials The valid credentials.
+ * @param {(claims: RequestedClaims) => string} issue Makes a token.
+ * @returns {EmulatorResponse}
  */
-function answer(request, credentials, issue) {
+function respond(request, credentials, issue) {
   try {
-    const token = issue(claimsAsked(request, credentials))
+    const token = issue(requestedClaims(request, credentials))
     const result = { status: 'success', message: 'Token generated successfully.', data: { token } }
     return { status: 200, contentType: JSON_TYPE, body: JSON.stringify({ result }) }
   } catch (error) {
-    if (error instanceof Refusal) return failure(error)
+    if (error instanceof RpcError) return errorResponse(error)
     throw error
   }
 }
 
 /**
- * Velt's answer to a request that failed.
+ * Velt's error response.
  *
  * @param {{ status: RpcStatus, message: string, details?: unknown }} error
- * @returns {Reply}
+ * @returns {EmulatorResponse}
  */
-function failure({ message, status, details }) {
+function errorResponse({ message, status, details }) {
   const body = JSON.stringify({ error: { message, status, details } })
   return { status: HTTP_CODES[status], contentType: JSON_TYPE, body }
 }
 
-/** @param {RecordedRequest} request @param {Credentials} credentials @returns {AskedClaims} */
-function claimsAsked(request, credentials) {
-  if (!Object.hasOwn(ENDPOINTS, request.path)) throw new Refusal('NOT_FOUND', 'No such endpoint.')
+/** @param {RecordedRequest} request @param {Credentials} credentials @returns {RequestedClaims} */
+function requestedClaims(request, credentials) {
+  if (!Object.hasOwn(ENDPOINTS, request.path)) throw new RpcError('NOT_FOUND', 'No such endpoint.')
   const endpoint = ENDPOINTS[/** @type {keyof typeof ENDPOINTS} */ (request.path)]
-  // Not a 405: Firebase's callable functions, whose envelope this is, have no code for it.
-  if (request.method !== 'POST') refuse('The method must be POST.')
+  // Not a 405: Velt's envelope is that of Firebase callable functions, which have no code for it.
+  if (request.method !== 'POST') invalidArgument('The method must be POST.')
   const type = request.headers['content-type'] ?? ''
-  if (!/^application\/json *(;|$)/i.test(type)) refuse('The content type must be application/json.')
-  if (request.body === undefined) refuse('The body must be JSON.')
-  object({ data: record }, ['data'])(request.body, 'body')
+  if (!/^application\/json *(;|$)/i.test(type)) {
+    invalidArgument('The content type must be application/json.')
+  }
+  if (request.body === undefined) invalidArgument('The body must be JSON.')
+  object({ data: anyObject }, ['data'])(request.body, 'body')
 
   const { data } = /** @type {any} */ (request.body)
   endpoint.authorize(request.headers, data, credentials)
@@ -128,91 +137,96 @@ function claimsAsked(request, credentials) {
   return { userId, ...userProperties, permissions }
 }
 
-/** @param {RecordedRequest['headers']} _ @param {any} data @param {Credentials} right */
-function inBody(_, data, right) {
-  if (data.apiKey !== right.apiKey || data.authToken !== right.authToken) {
-    refuse('Auth token not found.')
+/** @param {RecordedRequest['headers']} _ @param {any} data @param {Credentials} valid */
+function authorizeBody(_, data, valid) {
+  if (data.apiKey !== valid.apiKey || data.authToken !== valid.authToken) {
+    invalidArgument('Auth token not found.')
   }
 }
 
-/** @param {RecordedRequest['headers']} headers @param {unknown} _ @param {Credentials} right */
-function inHeaders(headers, _, right) {
+/** @param {RecordedRequest['headers']} headers @param {unknown} _ @param {Credentials} valid */
+function authorizeHeaders(headers, _, valid) {
   const { 'x-velt-api-key': apiKey, 'x-velt-auth-token': authToken } = headers
-  if (!apiKey || !authToken) throw new Refusal('UNAUTHENTICATED', 'Missing credentials.')
-  if (apiKey !== right.apiKey || authToken !== right.authToken) {
-    throw new Refusal('PERMISSION_DENIED', 'Invalid credentials.')
+  if (!apiKey || !authToken) throw new RpcError('UNAUTHENTICATED', 'Missing credentials.')
+  if (apiKey !== valid.apiKey || authToken !== valid.authToken) {
+    throw new RpcError('PERMISSION_DENIED', 'Invalid credentials.')
   }
 }
 
 /** @param {string} message @returns {never} */
-function refuse(message) {
-  throw new Refusal('INVALID_ARGUMENT', message)
+function invalidArgument(message) {
+  throw new RpcError('INVALID_ARGUMENT', message)
 }
 
 /**
- * An object with no other fields than these. Exact on purpose: what it refuses, the real service
- * might drop in silence.
+ * An object with these fields and no others. It rejects unknown fields, since Velt might ignore them
+ * silently.
  *
- * @param {Record<string, Check>} fields
+ * @param {Record<string, Validator>} fields
  * @param {string[]} required
- * @returns {Check}
+ * @returns {Validator}
  */
 function object(fields, required = []) {
-  return (value, where) => {
-    record(value, where)
+  return (value, path) => {
+    anyObject(value, path)
     for (const name of required) {
-      if (!Object.hasOwn(value, name)) refuse(`${where}.${name} is required.`)
+      if (!Object.hasOwn(value, name)) invalidArgument(`${path}.${name} is required.`)
     }
     for (const [name, field] of Object.entries(value)) {
-      if (!Object.hasOwn(fields, name)) refuse(`${where}.${name} is not a known field.`)
-      fields[name](field, `${where}.${name}`)
+      if (!Object.hasOwn(fields, name)) invalidArgument(`${path}.${name} is not a known field.`)
+      fields[name](field, `${path}.${name}`)
     }
   }
 }
 
-/** @type {Check} */
-function record(value, where) {
+/** @type {Validator} */
+function anyObject(value, path) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    refuse(`${where} must be an object.`)
+    invalidArgument(`${path} must be an object.`)
   }
 }
 
-/** @type {Check} */
-function text(value, where) {
-  if (typeof value !== 'string' || value === '') refuse(`${where} must be a non-empty string.`)
+/** @type {Validator} */
+function nonEmptyString(value, path) {
+  if (typeof value !== 'string' || value === '')
+    invalidArgument(`${path} must be a non-empty string.`)
 }
 
-/** @type {Check} */
-function flag(value, where) {
-  if (typeof value !== 'boolean') refuse(`${where} must be a boolean.`)
+/** @type {Validator} */
+function boolean(value, path) {
+  if (typeof value !== 'boolean') invalidArgument(`${path} must be a boolean.`)
 }
 
-/** Milliseconds passed off as seconds are a date beyond the year 5138. @type {Check} */
-function seconds(value, where) {
+/**
+ * A Unix time in seconds. From 1e11 on (the year 5138) the value must be in milliseconds.
+ *
+ * @type {Validator}
+ */
+function unixSeconds(value, path) {
   if (!Number.isInteger(value) || value <= 0 || value >= 1e11) {
-    refuse(`${where} must be a Unix time in seconds.`)
+    invalidArgument(`${path} must be a Unix time in seconds.`)
   }
 }
 
-/** @param {...string} names @returns {Check} */
+/** @param {...string} names @returns {Validator} */
 function oneOf(...names) {
-  return (value, where) => {
-    if (!names.includes(value)) refuse(`${where} must be one of ${names.join(', ')}.`)
+  return (value, path) => {
+    if (!names.includes(value)) invalidArgument(`${path} must be one of ${names.join(', ')}.`)
   }
 }
 
-/** @type {Check} */
-function resources(value, where) {
-  if (!Array.isArray(value)) refuse(`${where} must be an array.`)
+/** @type {Validator} */
+function resources(value, path) {
+  if (!Array.isArray(value)) invalidArgument(`${path} must be an array.`)
   for (const [i, resource] of value.entries()) {
-    RESOURCE(resource, `${where}[${i}]`)
+    RESOURCE(resource, `${path}[${i}]`)
     if (resource.type !== 'organization' && resource.organizationId === undefined) {
-      refuse(`${where}[${i}].organizationId is required on a ${resource.type}.`)
+      invalidArgument(`${path}[${i}].organizationId is required on a ${resource.type}.`)
     }
   }
 }
 
 exports.HTTP_CODES = HTTP_CODES
 exports.JSON_TYPE = JSON_TYPE
-exports.answer = answer
-exports.failure = failure
+exports.errorResponse = errorResponse
+exports.respond = respond

@@ -1,33 +1,39 @@
 // @ts-check
 
+// Faults: their validation, their queue, and the responses that they change.
+
 'use strict'
 
 const { validateHeaderName, validateHeaderValue } = require('node:http')
-const { HTTP_CODES, JSON_TYPE, failure } = require('./api.js')
+const { HTTP_CODES, JSON_TYPE, errorResponse } = require('./api.js')
 
 /**
  * @typedef {import('./index.js').Fault} Fault
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
- * @typedef {import('./api.js').Reply} Reply
+ * @typedef {import('./api.js').EmulatorResponse} EmulatorResponse
  * @typedef {import('node:http').ServerResponse} ServerResponse
  * @typedef {import('node:net').Socket} Socket
  */
 
-/** The faults still to play, in the order in which they were asked for. */
+/** The faults that are left, oldest first. */
 class FaultQueue {
-  /** @type {{ fault: Fault, left: number }[]} */
+  /** @type {{ fault: Fault, timesLeft: number }[]} */
   #queue = []
 
   /** @param {Fault} fault */
   add(fault) {
-    check(fault)
-    this.#queue.push({ fault, left: fault.times ?? 1 })
+    validate(fault)
+    this.#queue.push({ fault, timesLeft: fault.times ?? 1 })
   }
 
-  /** The first fault that hits this request, counted as played. @param {RecordedRequest} request */
+  /**
+   * The first fault that applies to this request. It counts as used.
+   *
+   * @param {RecordedRequest} request
+   */
   take(request) {
     const entry = this.#queue.find(({ fault }) => fault.match?.(request) ?? true)
-    if (entry && --entry.left === 0) this.#queue.splice(this.#queue.indexOf(entry), 1)
+    if (entry && --entry.timesLeft === 0) this.#queue.splice(this.#queue.indexOf(entry), 1)
     return entry?.fault
   }
 
@@ -37,15 +43,15 @@ class FaultQueue {
 }
 
 /**
- * Answers a request as its fault has it.
+ * Sends the response to a request, with its fault.
  *
- * @param {Fault} fault `{}` for an answer without fault.
- * @param {() => Reply} answer What Velt would say.
+ * @param {Fault} fault `{}` for a response without a fault.
+ * @param {() => EmulatorResponse} respond Makes the response without a fault.
  * @param {RecordedRequest} request
  * @param {ServerResponse} res
- * @param {Socket} socket The TCP socket, also where `res` is under TLS: only TCP can be reset.
+ * @param {Socket} socket The TCP socket. With TLS, `res.socket` is another one, which cannot be reset.
  */
-async function play(fault, answer, request, res, socket) {
+async function sendResponse(fault, respond, request, res, socket) {
   if (fault.delay) await pause(fault.delay, res)
   if (res.destroyed || fault.stall === 'headers') return
   if (fault.reset === 'headers') {
@@ -53,7 +59,7 @@ async function play(fault, answer, request, res, socket) {
     return
   }
 
-  const { status, contentType, body } = replyOf(fault, answer)
+  const { status, contentType, body } = responseFor(fault, respond)
   const bytes = Buffer.from(body)
   res.statusCode = status
   if (bytes.length > 0) res.setHeader('content-type', contentType)
@@ -72,15 +78,15 @@ async function play(fault, answer, request, res, socket) {
   })
 }
 
-/** @param {Fault} fault @param {() => Reply} answer @returns {Reply} */
-function replyOf({ status, error, body, contentType = JSON_TYPE }, answer) {
+/** @param {Fault} fault @param {() => EmulatorResponse} respond @returns {EmulatorResponse} */
+function responseFor({ status, error, body, contentType = JSON_TYPE }, respond) {
   if (error) {
-    const reply = failure({ message: 'A fault of the emulator.', ...error })
-    return { ...reply, status: status ?? reply.status }
+    const response = errorResponse({ message: 'A fault of the emulator.', ...error })
+    return { ...response, status: status ?? response.status }
   }
   if (body !== undefined) return { status: status ?? 200, contentType, body }
   if (status !== undefined) return { status, contentType, body: '' }
-  return answer()
+  return respond()
 }
 
 /** @param {number | string | Date} value */
@@ -88,7 +94,7 @@ function retryAfter(value) {
   return value instanceof Date ? value.toUTCString() : String(value)
 }
 
-/** Waits, or until the client has gone. @param {number} ms @param {ServerResponse} res */
+/** Waits `ms`, or until the connection closes. @param {number} ms @param {ServerResponse} res */
 function pause(ms, res) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
@@ -99,7 +105,7 @@ function pause(ms, res) {
   })
 }
 
-/** What each field must be. @type {Record<keyof Fault, [string, (value: any) => boolean]>} */
+/** The expected value of each field, and a check. @type {Record<keyof Fault, [string, (value: any) => boolean]>} */
 const FIELDS = {
   times: ['1 or more', (n) => n === Infinity || (Number.isInteger(n) && n > 0)],
   match: ['a function', (f) => typeof f === 'function'],
@@ -110,36 +116,38 @@ const FIELDS = {
   headers: ['an object of HTTP headers', areHeaders],
   body: ['a string or bytes', (b) => typeof b === 'string' || b instanceof Uint8Array],
   contentType: ['a header value', (s) => typeof s === 'string' && isHeader('content-type', s)],
-  reset: ["'headers' or 'body'", isPlace],
-  stall: ["'headers' or 'body'", isPlace],
+  reset: ["'headers' or 'body'", isCutPoint],
+  stall: ["'headers' or 'body'", isCutPoint],
   truncate: ['true', (b) => b === true],
 }
 
 /** @param {Fault} fault */
-function check(fault) {
+function validate(fault) {
   for (const [name, value] of Object.entries(fault)) {
     if (!Object.hasOwn(FIELDS, name)) {
-      throw new TypeError(`Unknown in a fault: ${name} (known: ${Object.keys(FIELDS).join(', ')})`)
+      throw new TypeError(
+        `Unknown field in a fault: ${name} (known: ${Object.keys(FIELDS).join(', ')})`,
+      )
     }
-    const [words, right] = FIELDS[/** @type {keyof Fault} */ (name)]
-    if (value !== undefined && !right(value)) {
-      throw new TypeError(`Invalid fault: ${name} must be ${words}`)
+    const [expected, isValid] = FIELDS[/** @type {keyof Fault} */ (name)]
+    if (value !== undefined && !isValid(value)) {
+      throw new TypeError(`Invalid fault: ${name} must be ${expected}`)
     }
   }
-  const broken = contradiction(fault)
-  if (broken) throw new TypeError(`Invalid fault: ${broken}`)
+  const conflict = conflictIn(fault)
+  if (conflict) throw new TypeError(`Invalid fault: ${conflict}`)
 }
 
-/** @param {Fault} fault */
-function contradiction({ status, error, retryAfter, headers, body, contentType, ...ends }) {
+/** Describes fields that exclude each other. @param {Fault} fault */
+function conflictIn({ status, error, retryAfter, headers, body, contentType, ...ends }) {
   const cuts = [ends.reset, ends.stall, ends.truncate].filter((cut) => cut !== undefined)
-  const answers = [status, error, retryAfter, headers, body, contentType]
+  const responseFields = [status, error, retryAfter, headers, body, contentType]
   const empty = body === undefined ? status !== undefined && !error : body.length === 0
   if (cuts.length > 1) return 'reset, stall and truncate exclude each other'
   if (error && body !== undefined) return 'error and body exclude each other'
   if (contentType !== undefined && body === undefined) return 'contentType needs a body'
-  if (cuts[0] === 'headers' && answers.some((part) => part !== undefined)) {
-    return "nothing is answered where 'headers' are reset or stalled"
+  if (cuts[0] === 'headers' && responseFields.some((field) => field !== undefined)) {
+    return "there is no response if 'headers' are reset or stalled"
   }
   if (cuts.length > 0 && empty) return 'an empty body cannot be cut'
   if ((status === 204 || status === 304) && !empty) return `a ${status} has no body`
@@ -147,7 +155,7 @@ function contradiction({ status, error, retryAfter, headers, body, contentType, 
 }
 
 /** @param {unknown} value */
-function isPlace(value) {
+function isCutPoint(value) {
   return value === 'headers' || value === 'body'
 }
 
@@ -161,7 +169,7 @@ function isRetryAfter(value) {
 /** @param {unknown} value */
 function areHeaders(value) {
   if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).every(([name, text]) => isHeader(name, text))
+  return Object.entries(value).every(([name, header]) => isHeader(name, header))
 }
 
 /** @param {string} name @param {any} value */
@@ -187,4 +195,4 @@ function isError(value) {
 }
 
 exports.FaultQueue = FaultQueue
-exports.play = play
+exports.sendResponse = sendResponse

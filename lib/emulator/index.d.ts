@@ -2,12 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerOptions } from 'node:https'
 
 /**
- * Starts a stand-in for Velt's token API on this machine: both API versions, credentials really
- * checked, real signed tokens, and faults on demand. It is stricter than Velt may be: a field that
- * it does not know, or of the wrong type, is refused.
+ * Starts an emulator of Velt's token API on this machine. It supports both API versions, checks the
+ * credentials, makes signed tokens, and simulates faults on demand. It may be stricter than Velt: it
+ * rejects unknown fields and fields of the wrong type.
  *
- * Rejects with a `TypeError` on a wrong or unknown option, and with what `listen` says (such as
- * `EADDRINUSE`) where the port cannot be had.
+ * The promise rejects with a `TypeError` if an option is unknown or wrong, and with the error of Node's
+ * `server.listen` (such as `EADDRINUSE`) if the port is not available.
  *
  * @example
  * const emulator = await startEmulator()
@@ -24,134 +24,164 @@ import type { ServerOptions } from 'node:https'
  */
 export declare function startEmulator(options?: EmulatorOptions): Promise<Emulator>
 
+/** Options of {@link startEmulator}. `undefined` means the default. */
 export interface EmulatorOptions {
-  /** TCP port. Default 0: any free one. */
-  port?: number
-  /** Address to listen on. Default `'127.0.0.1'`. */
-  host?: string
-  /** The API key it accepts. Default `'emulator-api-key'`. */
-  apiKey?: string
+  /** The TCP port. Default: 0, which means any free port. */
+  port?: number | undefined
+  /** The address to listen on. Default: `'127.0.0.1'`. */
+  host?: string | undefined
+  /** The API key that the emulator accepts. Default: `'emulator-api-key'`. */
+  apiKey?: string | undefined
   /**
-   * The auth token it accepts, until {@link Emulator.rotateAuthToken}. Default
-   * `'emulator-auth-token'`.
+   * The auth token that the emulator accepts, until {@link Emulator.rotateAuthToken} changes it.
+   * Default: `'emulator-auth-token'`.
    */
-  authToken?: string
+  authToken?: string | undefined
   /** Serves https with these options (`key`, `cert`, `minVersion`, …). Default: plain http. */
-  tls?: ServerOptions
+  tls?: ServerOptions | undefined
   /**
-   * Milliseconds from `iat` to `exp`, in steps of a second. Default 48 hours, as Velt's. With 0 or
-   * less, tokens are expired when they arrive.
+   * The time from `iat` to `exp` of a token, in milliseconds, rounded down to seconds. With 0 or less,
+   * tokens have already expired when they arrive. Default: 48 hours, like Velt's tokens.
    */
-  tokenLifetime?: number
-  /** The clock of the tokens, Unix time in milliseconds. Default `Date.now`. */
-  now?: () => number
+  tokenLifetime?: number | undefined
+  /** Returns the time for `iat` and `exp`, as Unix time in milliseconds. Default: `Date.now`. */
+  now?: (() => number) | undefined
 }
 
+/** A running emulator. */
 export interface Emulator extends AsyncDisposable {
-  /** Without a path: `http://127.0.0.1:PORT`, or `https://localhost:PORT` with TLS. */
+  /** The `baseUrl` for a client: `http://127.0.0.1:PORT`, or `https://localhost:PORT` with TLS. */
   readonly url: string
+  /** The API key that the emulator accepts. */
   readonly apiKey: string
-  /** The auth token it accepts now. */
+  /** The auth token that the emulator accepts at the moment. */
   readonly authToken: string
-  /** All requests received in full, oldest first, faulted and refused ones too. */
+  /**
+   * All requests that were received completely, oldest first. This includes rejected requests and
+   * requests with a fault.
+   */
   readonly requests: readonly RecordedRequest[]
-  /** How many TCP connections were accepted since the start. */
+  /** The number of TCP connections since the start. */
   readonly connections: number
-  /** From now on only `authToken` is accepted. */
+  /** Replaces the auth token. The emulator rejects the previous one from now on. */
   rotateAuthToken(authToken: string): void
   /**
-   * Queues a fault. Each request meets the first one in the queue that {@link Fault.match matches}
-   * it. Throws a `TypeError` where a field is unknown or wrong, or fields contradict each other.
+   * Queues a fault. Each request uses the first fault in the queue that applies to it (see
+   * {@link Fault.match}).
+   *
+   * @throws {TypeError} if a field is unknown or wrong, or if two fields exclude each other.
    */
   fault(fault: Fault): void
-  /** Forgets all faults and empties `requests`. A fault already being played goes on. */
+  /**
+   * Removes all faults and empties `requests`. A fault that a request is already using continues. The
+   * auth token stays. Your clients keep their cache and the state of their circuit breaker.
+   */
   reset(): void
-  /** The claims of a token. Throws if this emulator did not sign it, or if it has expired. */
+  /**
+   * Returns the claims of a token.
+   *
+   * @throws {Error} if this emulator did not sign the token, or if the token has expired.
+   */
   verify(token: string): TokenClaims
-  /** Stops listening and cuts every connection, whatever state it is in. Can be called again. */
+  /** Stops listening and closes all connections immediately. A second call has no effect. */
   close(): Promise<void>
 }
 
 /**
- * What goes wrong. Answers as usual but for what is given here: `{ delay: 50 }` answers a token
- * late, `{ truncate: true }` half of one, `{ status: 503 }` an empty 503. Bytes are really cut or
- * reset on the TCP connection, under TLS too.
+ * A deviation from the usual response. All parts of the response that the fault does not name stay as
+ * usual: `{ delay: 50 }` sends a token late, `{ truncate: true }` sends half of a token response,
+ * `{ status: 503 }` sends a 503 with an empty body. The emulator cuts or resets the real TCP connection,
+ * with TLS too.
  */
 export interface Fault {
-  /** How many requests it hits. Default 1; may be `Infinity`. */
-  times?: number
+  /** The number of requests that the fault applies to; may be `Infinity`. Default: 1. */
+  times?: number | undefined
   /**
-   * Hits only the requests for which this returns true. Called when a request has been received and
-   * recorded, before it is answered, so a test can also wait for that here.
+   * Returns whether the fault applies to a request. The emulator calls it when the request has been
+   * received and recorded, before it responds. A test can therefore also use it to wait for a request.
+   * Default: the fault applies to every request.
    */
-  match?: (request: RecordedRequest) => boolean
-  /** Milliseconds before anything is sent or reset. Default 0. */
-  delay?: number
-  /** HTTP status, 200 to 599. Default: that of `error`, or 200. Alone: an empty body. */
-  status?: number
-  /** An error in Velt's envelope, with `status`, or else the HTTP status that belongs to it. */
-  error?: { status: RpcStatus; message?: string; details?: unknown }
-  /** `Retry-After`: seconds, a date, or any text as it is. */
-  retryAfter?: number | Date | string
-  /** Further response headers. */
-  headers?: Record<string, string>
-  /** A raw body instead of JSON of Velt's. */
-  body?: string | Uint8Array
-  /** Content type of `body`. Default `'application/json; charset=utf-8'`. */
-  contentType?: string
-  /** Resets the TCP connection: instead of an answer, or halfway through its body. */
-  reset?: 'headers' | 'body'
-  /** Never answers, or never gets past half of the body; the connection stays open. */
-  stall?: 'headers' | 'body'
-  /** Closes the connection in good order after half of the body. */
-  truncate?: true
+  match?: ((request: RecordedRequest) => boolean) | undefined
+  /** The time before the response or the reset, in milliseconds. Default: 0. */
+  delay?: number | undefined
+  /**
+   * The HTTP status, 200 to 599. Without `error` and `body`, the body is empty. Default: the status that
+   * belongs to `error`, or 200.
+   */
+  status?: number | undefined
+  /**
+   * An error response in Velt's format. `status` is the name of a `google.rpc.Code`; it also decides the
+   * HTTP status, unless the fault has its own `status`.
+   */
+  error?: { status: RpcStatus; message?: string; details?: unknown } | undefined
+  /** The `Retry-After` header: seconds, a date, or a string that is sent unchanged. */
+  retryAfter?: number | Date | string | undefined
+  /** Additional response headers. */
+  headers?: Record<string, string> | undefined
+  /** A raw body instead of Velt's JSON. */
+  body?: string | Uint8Array | undefined
+  /** The content type of `body`. Default: `'application/json; charset=utf-8'`. */
+  contentType?: string | undefined
+  /** Resets the TCP connection: before the response, or after half of its body. */
+  reset?: 'headers' | 'body' | undefined
+  /** Stops sending: before the response, or after half of its body. The connection stays open. */
+  stall?: 'headers' | 'body' | undefined
+  /** Closes the connection normally after half of the body. */
+  truncate?: true | undefined
 }
 
+/** A request that the emulator received. */
 export interface RecordedRequest {
   readonly method: string
-  /** With the query string, if any. */
+  /** The path with the query string. */
   readonly path: string
-  /** Names in lower case. */
+  /** The names are in lower case. */
   readonly headers: IncomingHttpHeaders
+  /** The body as a string. */
   readonly rawBody: string
-  /** The body parsed; `undefined` if it was not JSON. */
+  /** The body, parsed as JSON; `undefined` if it is not JSON. */
   readonly body: unknown
-  /** When it was received in full: Unix time in milliseconds, by `Date.now`. */
+  /** The time when the last byte arrived, as Unix time in milliseconds. It comes from `Date.now`. */
   readonly receivedAt: number
-  /** The HTTP status answered; `undefined` while there is none, and for an answer cut short. */
+  /** The HTTP status of the response; `undefined` before the response, and if the response was cut. */
   status: number | undefined
-  /** Settles when the exchange is over: answered in full, or the connection closed before that. */
+  /**
+   * Resolves when the exchange is over: to `'answered'` if the whole response was sent, to `'aborted'` if
+   * the connection closed before that.
+   */
   readonly closed: Promise<'answered' | 'aborted'>
 }
 
+/** The content of a token. */
 export interface TokenClaims {
   userId: string
-  /** v1 only. */
+  /** Only with v1. */
   organizationId?: string
   email?: string
-  /** v2 only. */
+  /** Only with v2. */
   name?: string
   isAdmin?: boolean
-  /** v2 only: as they were asked for. */
+  /** Only with v2. As in the request. */
   permissions?: { resources: Resource[] }
-  /** Unix time in seconds. */
+  /** The time when the token was made, as Unix time in seconds. */
   iat: number
-  /** Unix time in seconds. */
+  /** The time when the token expires, as Unix time in seconds. */
   exp: number
-  /** Different in every token. */
+  /** A unique id of the token. */
   jti: string
 }
 
+/** An entry of `permissions.resources` in a token. */
 export interface Resource {
   type: 'organization' | 'folder' | 'document'
   id: string
   organizationId?: string
   accessRole?: 'viewer' | 'editor'
-  /** Unix time in seconds. */
+  /** The time when the access ends, as Unix time in seconds. */
   expiresAt?: number
 }
 
-/** The names of `google.rpc.Code`, less `OK`. */
+/** The names of `google.rpc.Code`, without `OK`. */
 export type RpcStatus =
   | 'CANCELLED'
   | 'UNKNOWN'

@@ -1,13 +1,16 @@
 // @ts-check
 
+// A stand-in for Velt's token API. It imports nothing from the rest of lib: it must not share the bugs
+// of the code that it tests.
+
 'use strict'
 
 const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
-const { answer } = require('./api.js')
-const { FaultQueue, play } = require('./faults.js')
+const { respond } = require('./api.js')
+const { FaultQueue, sendResponse } = require('./faults.js')
 const { sign, verify } = require('./jwt.js')
 
 /**
@@ -32,12 +35,12 @@ async function startEmulator(options = {}) {
   const faults = new FaultQueue()
   /** @type {RecordedRequest[]} */
   const requests = []
-  /** The open TCP sockets, by `peerOf`. @type {Map<string, Socket>} */
+  /** The open TCP sockets, by `peerOf`. With TLS, `req.socket` is not the TCP socket. @type {Map<string, Socket>} */
   const sockets = new Map()
   let connections = 0
 
   const server = tls ? https.createServer(tls) : http.createServer()
-  server.keepAliveTimeout = 0 // or idle connections would be closed under the client, after 5 s
+  server.keepAliveTimeout = 0 // Node's default closes idle connections after 5 s
   server.on('connection', (/** @type {Socket} */ socket) => {
     const peer = peerOf(socket)
     connections++
@@ -46,14 +49,16 @@ async function startEmulator(options = {}) {
   })
   server.on('request', async (req, res) => {
     const socket = sockets.get(peerOf(req.socket))
-    // Whoever is gone already has no address any more.
+    // The client has already closed the connection.
     if (!socket) return
     const request = await record(req, res)
     if (!request) return
     requests.push(request)
-    const velt = () =>
-      answer(request, { apiKey, authToken }, (claims) => sign(claims, secret, now(), tokenLifetime))
-    await play(faults.take(request) ?? {}, velt, request, res, socket)
+    const veltResponse = () =>
+      respond(request, { apiKey, authToken }, (claims) =>
+        sign(claims, secret, now(), tokenLifetime),
+      )
+    await sendResponse(faults.take(request) ?? {}, veltResponse, request, res, socket)
   })
   server.listen(port, host)
   await once(server, 'listening')
@@ -62,7 +67,7 @@ async function startEmulator(options = {}) {
   /** @returns {Promise<void>} */
   const close = () =>
     new Promise((resolve) => {
-      server.close(() => resolve()) // calls back where it was closed already, too
+      server.close(() => resolve()) // also calls back if the server is already closed
       for (const socket of sockets.values()) socket.destroy()
     })
 
@@ -92,7 +97,7 @@ async function startEmulator(options = {}) {
 }
 
 /**
- * What was received, once it is complete; nothing if the client went away before.
+ * Reads a request to its end. The result is `undefined` if the client closes the connection before.
  *
  * @param {IncomingMessage} req
  * @param {ServerResponse} res
@@ -105,7 +110,7 @@ async function record(req, res) {
   })
   let rawBody = ''
   try {
-    for await (const text of req.setEncoding('utf8')) rawBody += text
+    for await (const chunk of req.setEncoding('utf8')) rawBody += chunk
   } catch {
     return undefined
   }
@@ -114,7 +119,7 @@ async function record(req, res) {
     path: req.url ?? '',
     headers: req.headers,
     rawBody,
-    body: parsed(rawBody),
+    body: parseJson(rawBody),
     receivedAt: Date.now(),
     status: undefined,
     closed,
@@ -122,7 +127,7 @@ async function record(req, res) {
 }
 
 /** @param {string} text @returns {unknown} */
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text)
   } catch {
@@ -130,18 +135,18 @@ function parsed(text) {
   }
 }
 
-/** @param {Socket} socket */
+/** The address of the client, which is unique for each connection. @param {Socket} socket */
 function peerOf(socket) {
   return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
 /** @param {string} host @param {number} port @param {boolean} secure */
 function urlOf(host, port, secure) {
-  // What listens on every address is reached on loopback.
+  // A server that listens on all addresses can be reached on loopback.
   if (host === '0.0.0.0') return urlOf('127.0.0.1', port, secure)
   if (host === '::') return urlOf('::1', port, secure)
   const loopback = host === '::1' || host.startsWith('127.')
-  if (secure) return `https://${loopback ? 'localhost' : host}:${port}` // as certificates name it
+  if (secure) return `https://${loopback ? 'localhost' : host}:${port}` // certificates name `localhost`
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 

@@ -1,5 +1,7 @@
 // @ts-check
 
+// Signs and verifies JWTs with HS256.
+
 'use strict'
 
 const { createHmac, randomUUID, timingSafeEqual } = require('node:crypto')
@@ -9,7 +11,7 @@ const { createHmac, randomUUID, timingSafeEqual } = require('node:crypto')
 const HEADER = encode({ alg: 'HS256', typ: 'JWT' })
 
 /**
- * A signed token that carries `claims`, with `iat`, `exp` and a `jti` of its own.
+ * Makes a signed token with `claims`, `iat`, `exp` and a random `jti`.
  *
  * @param {Omit<TokenClaims, 'iat' | 'exp' | 'jti'>} claims
  * @param {Buffer} secret
@@ -19,13 +21,14 @@ const HEADER = encode({ alg: 'HS256', typ: 'JWT' })
 function sign(claims, secret, now, lifetime) {
   const iat = Math.floor(now / 1000)
   const exp = iat + Math.floor(lifetime / 1000)
-  const text = `${HEADER}.${encode({ ...claims, iat, exp, jti: randomUUID() })}`
-  return `${text}.${signature(text, secret)}`
+  const signed = `${HEADER}.${encode({ ...claims, iat, exp, jti: randomUUID() })}`
+  return `${signed}.${signature(signed, secret)}`
 }
 
 /**
- * The claims of a token that `sign` made with the same secret and that has not expired. What this
- * secret signed has our own header, so there is no `alg` to be fooled by.
+ * Returns the claims of a token. Throws if `sign` did not make the token with the same secret, or if
+ * it has expired. The `alg` header need not be checked: the signature covers the header, and `sign`
+ * always writes the same one.
  *
  * @param {string} token
  * @param {Buffer} secret
@@ -34,13 +37,13 @@ function sign(claims, secret, now, lifetime) {
  */
 function verify(token, secret, now) {
   const end = token.lastIndexOf('.')
-  const text = token.slice(0, Math.max(end, 0))
+  const signed = token.slice(0, Math.max(end, 0))
   const given = Buffer.from(token.slice(end + 1))
-  const right = Buffer.from(signature(text, secret))
-  if (given.length !== right.length || !timingSafeEqual(given, right)) {
+  const expected = Buffer.from(signature(signed, secret))
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     throw new Error('This token was not signed by this emulator')
   }
-  const claims = JSON.parse(Buffer.from(text.split('.')[1], 'base64url').toString())
+  const claims = JSON.parse(Buffer.from(signed.split('.')[1], 'base64url').toString())
   if (now >= claims.exp * 1000) {
     throw new Error(`This token expired at ${new Date(claims.exp * 1000).toISOString()}`)
   }

@@ -1,22 +1,30 @@
 import type { VeltToken, VeltUser } from '../../index.js'
 
-/** What a token endpoint needs of a client. */
-export interface TokenSource {
+/** The methods of a `VeltAuthClient` that a token endpoint calls. */
+export interface TokenClient {
   getToken(user: VeltUser | string): Promise<VeltToken>
   generateToken(user: VeltUser | string): Promise<VeltToken>
 }
 
-/** `Subject` is what the framework hands to its handlers. */
-export interface TokenHandlerOptions<Subject extends unknown[]> {
+/**
+ * Options of `veltTokenHandler`. `Args` are the arguments of `identify`: the request, as the framework
+ * passes it to its handlers.
+ */
+export interface TokenHandlerOptions<Args extends unknown[]> {
   /** A `VeltAuthClient`. */
-  client: TokenSource
+  client: TokenClient
   /**
-   * Says who is signed in, from your own session. It is the only source of identity: what the
-   * request says of a user is never read. `null`, `undefined` and `false` mean nobody, and are
-   * answered with 401; if it throws, the answer is 500.
+   * Returns the signed-in user from your own session: a `VeltUser`, or the user id as a string. It may
+   * be async. `null`, `undefined` and `false` mean that no user is signed in; the endpoint then
+   * responds with 401.
+   *
+   * The endpoint has no other source of identity. It never reads a user from the body, the query or the
+   * headers of the request.
+   *
+   * If `identify` throws, the endpoint responds with 500.
    */
   identify: (
-    ...subject: Subject
+    ...args: Args
   ) =>
     | VeltUser
     | string
@@ -24,18 +32,30 @@ export interface TokenHandlerOptions<Subject extends unknown[]> {
     | undefined
     | false
     | Promise<VeltUser | string | null | undefined | false>
-  /** The methods to answer; others get 405. Default: `['POST']`. */
-  methods?: readonly ('GET' | 'POST')[]
+  /** The HTTP methods to accept. The endpoint responds to others with 405. Default: `['POST']`. */
+  methods?: readonly ('GET' | 'POST')[] | undefined
   /**
-   * Told of every failure, with the detail that the browser does not get, unless the visitor has left.
+   * Called with each error, including the details that the browser does not get. The other arguments
+   * are those of `identify`. It is not called if the browser has closed the connection.
    * Default: `console.error`.
    */
-  onError?: (error: unknown, ...subject: Subject) => void
+  onError?: ((error: unknown, ...args: Args) => void) | undefined
 }
 
-/** The body of every answer that is not a token. */
+/** The JSON body of every response of the token endpoint that has no token. */
 export interface TokenProblem {
   error: {
+    /**
+     * | code | status | reason |
+     * | --- | --- | --- |
+     * | `unauthenticated` | 401 | no user is signed in |
+     * | `method_not_allowed` | 405 | the HTTP method is not one of `methods` |
+     * | `rate_limited` | 429 | Velt accepts no more requests at the moment |
+     * | `server_error` | 500 | `identify` threw, or the endpoint is not set up correctly |
+     * | `upstream_error` | 502 | Velt rejected the request, or sent an invalid response |
+     * | `unavailable` | 503 | Velt cannot be reached, or has failed |
+     * | `upstream_timeout` | 504 | Velt did not respond in time |
+     */
     code:
       | 'unauthenticated'
       | 'method_not_allowed'
@@ -44,8 +64,12 @@ export interface TokenProblem {
       | 'upstream_timeout'
       | 'upstream_error'
       | 'server_error'
+    /** A sentence for developers. It contains no confidential details. */
     message: string
-    /** Whether it makes sense to ask again, after `Retry-After` where that header is given. */
+    /**
+     * Whether the same request may succeed later. If the response has a `Retry-After` header (429 and
+     * 503), wait at least that long.
+     */
     retryable: boolean
   }
 }

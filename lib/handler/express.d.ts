@@ -5,7 +5,7 @@ export type TokenHandlerOptions = Options<[req: Request]>
 export type { TokenProblem }
 
 /**
- * A token endpoint for Express 4 and 5.
+ * Makes a token endpoint for Express 4 and 5.
  *
  * ```js
  * app.all('/api/velt/token', veltTokenHandler({
@@ -14,9 +14,12 @@ export type { TokenProblem }
  * }))
  * ```
  *
- * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
- * 504, always with `Cache-Control: no-store`.
+ * In TypeScript, `req.user` must be declared, as the types of login middleware (`@types/passport`) do.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
+ * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`.
+ *
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
+ *   the first request.
  */
 export function veltTokenHandler(options: TokenHandlerOptions): RequestHandler

@@ -5,7 +5,8 @@ export type TokenHandlerOptions = Options<[request: FastifyRequest]>
 export type { TokenProblem }
 
 /**
- * A token endpoint for Fastify 5, as a plugin: its path is the `prefix` that it is registered with.
+ * Makes a token endpoint for Fastify 5. It is a plugin; its path is the `prefix` that you register it
+ * with.
  *
  * ```js
  * app.register(veltTokenHandler({
@@ -14,9 +15,12 @@ export type { TokenProblem }
  * }), { prefix: '/api/velt/token' })
  * ```
  *
- * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
- * 504, always with `Cache-Control: no-store`.
+ * In TypeScript, declare `request.user` in `interface FastifyRequest` of the module `fastify`.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
+ * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`.
+ *
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
+ *   the first request.
  */
 export function veltTokenHandler(options: TokenHandlerOptions): FastifyPluginAsync

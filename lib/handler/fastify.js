@@ -1,7 +1,7 @@
 'use strict'
 
 const { createTokenHandler } = require('./token-handler.js')
-const { toCall } = require('./node-request.js')
+const { toEndpointRequest } = require('./node-request.js')
 
 /** @param {import('./fastify.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {
@@ -9,16 +9,17 @@ function veltTokenHandler(options) {
 
   /** @param {import('fastify').FastifyInstance} app */
   return async function veltToken(app) {
-    // No body is read, so none can be refused: of no type, of no length, with no syntax.
+    // The endpoint reads no body. Without these parsers Fastify cannot reject a request for its body.
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    // One that is no type Fastify refuses before it looks for a parser.
+    // Fastify rejects a malformed Content-Type before it looks for a parser.
     app.addHook('onRequest', async (request) => {
       delete request.raw.headers['content-type']
     })
 
     app.all('/', async (request, reply) => {
-      const { status, headers, body } = await handle(toCall(request.raw, reply.raw), request)
+      const endpointRequest = toEndpointRequest(request.raw, reply.raw)
+      const { status, headers, body } = await handle(endpointRequest, request)
       return reply.code(status).headers(headers).send(body)
     })
   }

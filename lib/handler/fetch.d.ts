@@ -4,8 +4,9 @@ export type TokenHandlerOptions<Context = unknown> = Options<[request: Request, 
 export type { TokenProblem }
 
 /**
- * A token endpoint from a Web `Request` to a `Response`: for Hono, Next.js, Remix, SvelteKit, Bun,
- * Deno. What the handler is called with beside the request, `identify` gets too.
+ * Makes a token endpoint that takes a Web `Request` and returns a `Response`: for Hono, Next.js, Remix,
+ * SvelteKit, Bun and Deno. If you pass the handler a second argument, `identify` and `onError` get it
+ * too.
  *
  * ```js
  * // SvelteKit
@@ -17,12 +18,15 @@ export type { TokenProblem }
  * app.all('/api/velt/token', (c) => handle(c.req.raw, c))
  * ```
  *
- * For Next.js see docs/frameworks.md: there the client is made at the first request.
+ * In Next.js, make the client at the first request, since `next build` loads the module without secrets:
+ * see docs/frameworks.md.
  *
- * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
- * 504, always with `Cache-Control: no-store`. The promise never rejects.
+ * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`. The
+ * promise never rejects.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
+ *   the first request.
  */
 export function veltTokenHandler<Context = unknown>(
   options: TokenHandlerOptions<Context>,

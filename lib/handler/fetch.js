@@ -11,15 +11,15 @@ function veltTokenHandler(options) {
 
   /**
    * @param {Request} request
-   * @param {Context} context whatever the framework has beside the request
+   * @param {Context} context the second argument, if the framework passes one
    */
   return async function veltToken(request, context) {
-    const call = {
+    const endpointRequest = {
       method: request.method,
       cacheControl: request.headers.get('cache-control'),
-      hasLeft: () => request.signal.aborted,
+      isClosed: () => request.signal.aborted,
     }
-    const { status, headers, body } = await handle(call, request, context)
+    const { status, headers, body } = await handle(endpointRequest, request, context)
     return new Response(body, { status, headers })
   }
 }

@@ -5,7 +5,7 @@ export type TokenHandlerOptions = Options<[ctx: Context]>
 export type { TokenProblem }
 
 /**
- * A token endpoint for Koa 3, as middleware that ends the chain.
+ * Makes a token endpoint for Koa 3: a middleware that does not call the next one.
  *
  * ```js
  * router.all('/api/velt/token', veltTokenHandler({
@@ -14,9 +14,10 @@ export type { TokenProblem }
  * }))
  * ```
  *
- * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
- * 504, always with `Cache-Control: no-store`.
+ * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
+ *   the first request.
  */
 export function veltTokenHandler(options: TokenHandlerOptions): (ctx: Context) => Promise<void>

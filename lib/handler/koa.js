@@ -1,7 +1,7 @@
 'use strict'
 
 const { createTokenHandler } = require('./token-handler.js')
-const { toCall } = require('./node-request.js')
+const { toEndpointRequest } = require('./node-request.js')
 
 /** @param {import('./koa.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {
@@ -9,7 +9,7 @@ function veltTokenHandler(options) {
 
   /** @param {import('koa').Context} ctx */
   return async function veltToken(ctx) {
-    const { status, headers, body } = await handle(toCall(ctx.req, ctx.res), ctx)
+    const { status, headers, body } = await handle(toEndpointRequest(ctx.req, ctx.res), ctx)
     ctx.status = status
     ctx.body = body
     ctx.set(headers)

@@ -1,13 +1,15 @@
-// What the token handler needs of Node's own request and response: every framework on Node has them.
+// Reads what the token endpoint needs from Node's own request and response. All frameworks that run on
+// `node:http` give access to these.
 
 'use strict'
 
 /**
  * @param {import('node:http').IncomingMessage} req
  * @param {import('node:http').ServerResponse} res
+ * @returns {import('./token-handler.js').EndpointRequest}
  */
-function toCall({ method, headers }, res) {
-  return { method, cacheControl: headers['cache-control'], hasLeft: () => res.destroyed }
+function toEndpointRequest({ method, headers }, res) {
+  return { method, cacheControl: headers['cache-control'], isClosed: () => res.destroyed }
 }
 
-exports.toCall = toCall
+exports.toEndpointRequest = toEndpointRequest

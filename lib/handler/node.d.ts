@@ -5,17 +5,19 @@ export type TokenHandlerOptions = Options<[req: IncomingMessage]>
 export type { TokenProblem }
 
 /**
- * A token endpoint for plain `node:http`, and whatever hands on Node's own requests.
+ * Makes a token endpoint for `node:http`, and for frameworks that pass Node's own requests and responses.
  *
  * ```js
- * const answer = veltTokenHandler({ client, identify: (req) => userOf(req.headers.cookie) })
- * createServer((req, res) => (req.url === '/api/velt/token' ? answer(req, res) : site(req, res)))
+ * const handle = veltTokenHandler({ client, identify: (req) => userOf(req.headers.cookie) })
+ * createServer((req, res) => (req.url === '/api/velt/token' ? handle(req, res) : site(req, res)))
  * ```
  *
- * It answers `{ token, expiresAt }`, or {@link TokenProblem} with 401, 405, 429, 500, 502, 503 or
- * 504, always with `Cache-Control: no-store`. The promise never rejects.
+ * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`. The
+ * promise never rejects.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` for wrong options, when it is made.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
+ *   the first request.
  */
 export function veltTokenHandler(
   options: TokenHandlerOptions,

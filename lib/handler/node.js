@@ -1,9 +1,9 @@
-// For `node:http`, and for Express, whose requests and responses are Node's own.
+// For `node:http`, and for Express, which passes Node's own requests and responses.
 
 'use strict'
 
 const { createTokenHandler } = require('./token-handler.js')
-const { toCall } = require('./node-request.js')
+const { toEndpointRequest } = require('./node-request.js')
 
 /** @param {import('./node.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {
@@ -14,8 +14,8 @@ function veltTokenHandler(options) {
    * @param {import('node:http').ServerResponse} res
    */
   return async function veltToken(req, res) {
-    const { status, headers, body } = await handle(toCall(req, res), req)
-    // Somebody else has answered meanwhile, as a middleware does that watches the time.
+    const { status, headers, body } = await handle(toEndpointRequest(req, res), req)
+    // Another middleware has already sent a response, for example one for a timeout.
     if (res.headersSent) return
     res.writeHead(status, headers).end(body)
   }

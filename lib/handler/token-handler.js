@@ -1,36 +1,40 @@
-// The token endpoint, whatever the framework. Everything is decided here: status, headers, body.
-// An adapter only carries.
+// The token endpoint for all frameworks. This file decides status, headers and body. The adapters only
+// translate between a framework and this file.
 
 'use strict'
 
-const { VeltAuthError, mistake } = require('../errors.js')
-const { list, object, oneOf } = require('../validate.js')
+const { VeltAuthError, invalidInput } = require('../errors.js')
+const { arrayOf, object, oneOf } = require('../validate.js')
 
 /**
- * What an adapter brings: no more of the request than this can matter.
+ * What an adapter passes: the parts of an HTTP request that the endpoint uses. `isClosed` says whether
+ * the browser has closed the connection.
  *
- * @typedef {{ method?: string, cacheControl?: string | null, hasLeft: () => boolean }} Call
- * @typedef {{ status: number, headers: Record<string, string>, body: string }} Reply
- * @typedef {'unauthenticated' | 'method_not_allowed' | 'rate_limited' | 'unavailable'
- *   | 'upstream_timeout' | 'upstream_error' | 'server_error'} PublicCode
+ * @typedef {{ method?: string, cacheControl?: string | null, isClosed: () => boolean }} EndpointRequest
+ * @typedef {{ status: number, headers: Record<string, string>, body: string }} EndpointResponse
+ * @typedef {import('./endpoint.js').TokenProblem['error']['code']} ProblemCode
  */
 
-/** What the browser is told; the reason stays on the server, with `onError`. */
-const PROBLEMS = /** @type {Record<PublicCode, [status: number, message: string]>} */ ({
-  unauthenticated: [401, 'Sign in first.'],
-  method_not_allowed: [405, 'This endpoint does not take this method.'],
-  rate_limited: [429, 'Too many token requests; try again later.'],
-  server_error: [500, 'The token endpoint is not set up correctly.'],
-  upstream_error: [502, 'A token could not be had.'],
-  unavailable: [503, 'Tokens are not available at the moment; try again later.'],
-  upstream_timeout: [504, 'A token could not be had in time; try again.'],
+/**
+ * What the browser gets. Only `onError` gets the cause, since that may be confidential. The 405 replaces
+ * its message by one with the names of the methods.
+ */
+const PROBLEMS = /** @type {Record<ProblemCode, { status: number, message: string }>} */ ({
+  unauthenticated: { status: 401, message: 'Sign in first.' },
+  method_not_allowed: { status: 405, message: 'Use another method.' },
+  rate_limited: { status: 429, message: 'Too many token requests; try again later.' },
+  server_error: { status: 500, message: 'The token endpoint is not set up correctly.' },
+  upstream_error: { status: 502, message: 'Could not obtain a token.' },
+  unavailable: { status: 503, message: 'Tokens are not available at the moment; try again later.' },
+  upstream_timeout: { status: 504, message: 'Could not obtain a token in time; try again.' },
 })
 
 const RETRYABLE = new Set(
-  /** @type {PublicCode[]} */ (['rate_limited', 'unavailable', 'upstream_timeout']),
+  /** @type {ProblemCode[]} */ (['rate_limited', 'unavailable', 'upstream_timeout']),
 )
 
-const UPSTREAM = /** @type {Record<string, PublicCode>} */ ({
+/** Errors of the client that are not the fault of the server. All others are a `server_error`. */
+const UPSTREAM_PROBLEMS = /** @type {Record<string, ProblemCode>} */ ({
   ERR_VELT_RATE_LIMITED: 'rate_limited',
   ERR_VELT_UNAVAILABLE: 'unavailable',
   ERR_VELT_NETWORK: 'unavailable',
@@ -41,86 +45,107 @@ const UPSTREAM = /** @type {Record<string, PublicCode>} */ ({
   ERR_VELT_BAD_RESPONSE: 'upstream_error',
 })
 
-/** What a 429 or 503 asks for where Velt named no time, in seconds. */
+/** `Retry-After` of a 429 or 503 if Velt sent none, in seconds. */
 const DEFAULT_RETRY_AFTER = 1
 
 const CODE = 'ERR_VELT_CONFIG'
 
-const readOptions = object({
-  client: tokenSource,
-  identify: callable,
-  methods: list(oneOf('GET', 'POST')),
-  onError: callable,
+const validateOptions = object({
+  client: tokenClient,
+  identify: callback,
+  methods: arrayOf(oneOf('GET', 'POST')),
+  onError: callback,
 })
 
 /**
- * @template {unknown[]} Subject what the framework calls a request, for `identify` to read
- * @param {import('./endpoint.js').TokenHandlerOptions<Subject>} options
- * @returns {(call: Call, ...subject: Subject) => Promise<Reply>}
+ * @template {unknown[]} Args the arguments of `identify`: the request as the framework passes it
+ * @param {import('./endpoint.js').TokenHandlerOptions<Args>} options
+ * @returns {(request: EndpointRequest, ...args: Args) => Promise<EndpointResponse>}
  */
 function createTokenHandler(options) {
-  const { client, identify, methods, onError } = checked(options)
+  const { client, identify, methods, onError } = completeOptions(options)
 
-  return async ({ method, cacheControl, hasLeft }, ...subject) => {
+  return async ({ method, cacheControl, isClosed }, ...args) => {
     if (!methods.includes(/** @type {any} */ (method))) {
-      return problem('method_not_allowed', { allow: methods.join(', ') })
+      return problemResponse('method_not_allowed', {
+        message: `Use ${methods.join(' or ')}.`,
+        headers: { allow: methods.join(', ') },
+      })
+    }
+    let user
+    try {
+      user = await identify(...args)
+    } catch (error) {
+      return failed(error, 'The server could not determine the user.')
+    }
+    if (user === null || user === undefined || user === false) {
+      return problemResponse('unauthenticated')
     }
     try {
-      const user = await identify(...subject)
-      if (user === null || user === undefined || user === false) return problem('unauthenticated')
-      return reply(200, await askForToken(client, user, cacheControl))
+      return jsonResponse(200, await requestToken(client, user, cacheControl))
     } catch (error) {
-      // A visitor who left is nobody's problem, and reads no answer.
-      if (!hasLeft()) void report(onError, error, subject)
-      return failure(error)
+      return failed(error)
+    }
+
+    /** @param {unknown} error @param {string} [message] for an error that is not a `VeltAuthError` */
+    function failed(error, message) {
+      // If the browser closed the connection, nobody reads the response, so the error is not reported.
+      if (!isClosed()) void reportError(onError, error, args)
+      return errorResponse(error, message)
     }
   }
 }
 
 /**
- * A browser whose token failed before its time says `no-cache`: it must not get that one again. A
- * visitor who leaves cancels nothing: what was asked for is there for the next request.
+ * A browser sends `no-cache` when its token was rejected before it expired: it must not get the same
+ * token again. A closed connection does not cancel this call: the token is cached for the next request.
  *
- * @param {import('./endpoint.js').TokenSource} client
+ * @param {import('./endpoint.js').TokenClient} client
  * @param {import('../../index.js').VeltUser | string} user
  * @param {string | null | undefined} cacheControl
  */
-function askForToken(client, user, cacheControl) {
-  const fresh = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
-  return fresh ? client.generateToken(user) : client.getToken(user)
+function requestToken(client, user, cacheControl) {
+  const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
+  return noCache ? client.generateToken(user) : client.getToken(user)
 }
 
 /**
- * @template {unknown[]} Subject
- * @param {import('./endpoint.js').TokenHandlerOptions<Subject>} options
+ * @template {unknown[]} Args
+ * @param {import('./endpoint.js').TokenHandlerOptions<Args>} options
  */
-function checked(options) {
-  const read = readOptions(options ?? {}, 'options', CODE)
-  const { client, identify, methods = ['POST'], onError = logError } = read
-  if (client === undefined) throw mistake(CODE, 'client is missing: pass a VeltAuthClient.')
+function completeOptions(options) {
+  const given = validateOptions(options ?? {}, 'options', CODE)
+  const { client, identify, methods = ['POST'], onError = logError } = given
+  if (client === undefined) throw invalidInput(CODE, 'client is missing: pass a VeltAuthClient.')
   if (identify === undefined) {
-    throw mistake(
+    throw invalidInput(
       CODE,
-      'identify is missing: pass a function that says who is signed in, as in ' +
+      'identify is missing: pass a function that returns the signed-in user, such as ' +
         '(req) => req.user && { userId: req.user.id }.',
     )
   }
-  if (methods.length === 0) throw mistake(CODE, "options.methods must list 'POST', 'GET' or both.")
+  if (methods.length === 0) {
+    throw invalidInput(CODE, "options.methods must list 'POST', 'GET' or both.")
+  }
   return { client, identify, methods, onError }
 }
 
-/** @type {import('../validate.js').Reader<import('./endpoint.js').TokenSource>} */
-function tokenSource(value, path, code) {
+/**
+ * Checks for methods instead of `instanceof`: the client may come from another copy of the package.
+ *
+ * @type {import('../validate.js').Validator<import('./endpoint.js').TokenClient>}
+ */
+function tokenClient(value, path, code) {
   const client = /** @type {any} */ (value)
-  const calls = [client?.getToken, client?.generateToken]
-  if (calls.every((call) => typeof call === 'function')) return client
-  throw mistake(code, `${path} must be a VeltAuthClient.`)
+  const required = [client?.getToken, client?.generateToken]
+  if (required.every((method) => typeof method === 'function')) return client
+  throw invalidInput(code, `${path} must be a VeltAuthClient.`)
 }
 
-/** @type {import('../validate.js').Reader<(...values: any[]) => any>} */
-function callable(value, path, code) {
+/** @type {import('../validate.js').Validator<(...args: any[]) => any>} */
+function callback(value, path, code) {
   if (typeof value === 'function') return /** @type {() => any} */ (value)
-  throw mistake(code, `${path} must be a function.`)
+  throw invalidInput(code, `${path} must be a function.`)
 }
 
 /** @param {unknown} error */
@@ -129,57 +154,60 @@ function logError(error) {
 }
 
 /**
- * @template {unknown[]} Subject
- * @param {(error: unknown, ...subject: Subject) => void} onError
+ * @template {unknown[]} Args
+ * @param {(error: unknown, ...args: Args) => void} onError
  * @param {unknown} error
- * @param {Subject} subject
+ * @param {Args} args
  */
-async function report(onError, error, subject) {
+async function reportError(onError, error, args) {
   try {
-    // It may be asynchronous, though its type does not ask for that.
-    await onError(error, ...subject)
-  } catch (second) {
-    logError(second)
+    // `await`, since an async function may be passed: its rejection must not become unhandled.
+    await onError(error, ...args)
+  } catch (onErrorFailure) {
+    logError(onErrorFailure)
   }
 }
 
-/** @param {unknown} error */
-function failure(error) {
-  if (!(error instanceof VeltAuthError)) return problem('server_error')
-  // TLS that cannot be agreed on does not mend itself: the visitor need not try again.
-  const hopeless = error.code === 'ERR_VELT_NETWORK' && !error.retryable
-  const code = hopeless ? 'upstream_error' : (UPSTREAM[error.code] ?? 'server_error')
+/**
+ * @param {unknown} error
+ * @param {string} [message] for an error that is not a `VeltAuthError`
+ */
+function errorResponse(error, message) {
+  if (!(error instanceof VeltAuthError)) return problemResponse('server_error', { message })
+  // For example a certificate that is not trusted: the browser must not retry.
+  const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
+  const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
-  const waits = code === 'rate_limited' || code === 'unavailable'
-  return problem(code, waits ? { 'retry-after': String(seconds) } : {})
+  const hasRetryAfter = code === 'rate_limited' || code === 'unavailable'
+  return problemResponse(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})
 }
 
 /**
- * @param {PublicCode} code
- * @param {Record<string, string>} [headers]
+ * @param {ProblemCode} code
+ * @param {{ message?: string, headers?: Record<string, string> }} [details]
  */
-function problem(code, headers) {
-  const [status, message] = PROBLEMS[code]
-  return reply(status, { error: { code, message, retryable: RETRYABLE.has(code) } }, headers)
+function problemResponse(code, { message = PROBLEMS[code].message, headers } = {}) {
+  const { status } = PROBLEMS[code]
+  return jsonResponse(status, { error: { code, message, retryable: RETRYABLE.has(code) } }, headers)
 }
 
 /**
  * @param {number} status
- * @param {object} body
+ * @param {object} value
  * @param {Record<string, string>} [headers]
- * @returns {Reply}
+ * @returns {EndpointResponse}
  */
-function reply(status, body, headers) {
-  const text = JSON.stringify(body)
+function jsonResponse(status, value, headers) {
+  const body = JSON.stringify(value)
   return {
     status,
     headers: {
       'content-type': 'application/json; charset=utf-8',
-      'content-length': String(Buffer.byteLength(text)),
+      'content-length': String(Buffer.byteLength(body)),
       'cache-control': 'no-store',
       ...headers,
     },
-    body: text,
+    body,
   }
 }
 
