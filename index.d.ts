@@ -188,9 +188,17 @@ export interface VeltCallOptions {
 export interface VeltGetOptions extends VeltCallOptions {
   /**
    * How long the token must still be valid, in milliseconds, from 0. If Velt cannot be reached, the call
-   * returns a cached token that is valid for less time, until it expires. Default: 3600000 (1 hour).
+   * returns a cached token that is valid for less time, until it expires. It does the same if Velt does
+   * not respond within a second. At most half of a token's lifetime counts: otherwise a token that lives
+   * for less than `minValidity` would never be cached. Default: 3600000 (1 hour).
    */
   minValidity?: number | null | undefined
+  /**
+   * How long ago the token may have been received from Velt, in milliseconds, from 0. A token that was
+   * received longer ago is not returned, also not while Velt fails. Use it when a token does not work
+   * although it has not expired. Default: no limit.
+   */
+  maxAge?: number | null | undefined
 }
 
 /** A token for `client.identify(user, { authToken: token })` in the browser. */

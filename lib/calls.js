@@ -111,7 +111,9 @@ async function done(start) {
 function orThrow(outcome) {
   // `null` without an abort means that the Rust code panicked.
   if (outcome === null) throw new Error('This call failed by a bug in velt-auth. Please report it.')
-  if (typeof outcome === 'object' && 'code' in outcome) throw new VeltAuthError(outcome)
+  if (typeof outcome === 'object' && Object.hasOwn(outcome, 'code')) {
+    throw new VeltAuthError(/** @type {import('./addon.js').Failure} */ (outcome))
+  }
   return outcome
 }
 

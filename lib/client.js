@@ -10,7 +10,7 @@ const {
   validateCallOptions,
   validateGetOptions,
 } = require('./options.js')
-const { toClaims, toUserId } = require('./user.js')
+const { toUser, toUserId } = require('./user.js')
 
 /** @typedef {import('../index.js').VeltToken} Token */
 /** @typedef {import('../index.js').VeltCallOptions} CallOptions */
@@ -25,7 +25,7 @@ class VeltAuthClient {
     refusePublicSecret(nativeOptions)
     nativeOptions.extraCa = extraCertificates()
     const result = NativeClient.open(nativeOptions)
-    if ('code' in result) throw new VeltAuthError(result)
+    if (!(result instanceof NativeClient)) throw new VeltAuthError(result)
     this.#native = result
   }
 
@@ -35,10 +35,10 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async generateToken(user, options) {
-    const { signal, deadline } = validateCallOptions(options)
-    const claims = toClaims(user)
-    return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.generateToken(calls, call, cancel, deadline, claims),
+    const callOptions = validateCallOptions(options)
+    const nativeUser = toUser(user)
+    return await tokenOf(callOptions.signal, (calls, call, cancel) =>
+      this.#native.generateToken(calls, call, cancel, nativeUser, callOptions),
     )
   }
 
@@ -48,13 +48,16 @@ class VeltAuthClient {
    * @returns {Promise<Token>}
    */
   async getToken(user, options) {
-    const { signal, deadline, minValidity } = validateGetOptions(options)
-    const claims = toClaims(user)
+    const callOptions = validateGetOptions(options)
+    const nativeUser = toUser(user)
+    const { signal, minValidity, maxAge } = callOptions
     signal?.throwIfAborted()
-    const cached = this.#native.lookUp(minValidity, ...claims)
-    if (cached) return toToken(cached)
+    if (maxAge === undefined) {
+      const cached = this.#native.lookUp(minValidity, ...lookUpArguments(nativeUser))
+      if (cached) return toToken(cached)
+    }
     return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.getToken(calls, call, cancel, deadline, minValidity, claims),
+      this.#native.getToken(calls, call, cancel, nativeUser, callOptions),
     )
   }
 
@@ -75,6 +78,15 @@ class VeltAuthClient {
   close() {
     this.#native.close()
   }
+}
+
+/** @typedef {import('./addon.js').User} User */
+/** @typedef {[User['userId'], User['organizationId'], User['email'], User['name'], User['isAdmin'],
+ *   User['permissions']]} LookUpArguments */
+
+/** @param {User} user */
+function lookUpArguments(user) {
+  return /** @type {LookUpArguments} */ (Object.values(user))
 }
 
 /** How many clients `generateVeltAuthToken` keeps: one for each set of options. */

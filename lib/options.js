@@ -35,7 +35,11 @@ const CALL_OPTIONS = { signal: abortSignal, deadline: integerInRange('millisecon
 const validateCallOptions = optional(object(CALL_OPTIONS))
 
 const validateGetOptions = optional(
-  object({ ...CALL_OPTIONS, minValidity: integerInRange('milliseconds', 0) }),
+  object({
+    ...CALL_OPTIONS,
+    minValidity: integerInRange('milliseconds', 0),
+    maxAge: integerInRange('milliseconds', 0),
+  }),
 )
 
 /**
@@ -63,11 +67,10 @@ function clientOptions(options) {
  *
  * @template T
  * @param {import('./validate.js').Validator<T>} validate
- * @returns {(options: unknown) => Partial<T>}
+ * @returns {(options: unknown) => T}
  */
 function optional(validate) {
-  // Without a prototype: options must not be inherited from a polluted `Object.prototype`.
-  const absent = Object.freeze(Object.create(null))
+  const absent = Object.freeze(validate({}, 'options', CODE))
   return (options) =>
     options === undefined || options === null ? absent : validate(options, 'options', CODE)
 }

@@ -4,7 +4,6 @@ const { invalidInput } = require('./errors.js')
 const {
   arrayOf,
   boolean,
-  fieldValues,
   integer,
   isObject,
   object,
@@ -27,8 +26,8 @@ const resource = object(
   ['type', 'id'],
 )
 
-/** The order of the fields is the order in which the addon takes them. */
-const validateUser = fieldValues(
+/** `lookUp` of the addon takes these fields as arguments, in this order. */
+const validateUser = object(
   {
     userId: string,
     organizationId: string,
@@ -41,11 +40,11 @@ const validateUser = fieldValues(
 )
 
 /**
- * The fields of a user, as the list that the addon takes.
+ * The user as the addon takes it.
  *
  * @param {unknown} user a `VeltUser`, or the user id as a string
  */
-function toClaims(user) {
+function toUser(user) {
   const fields = typeof user === 'string' ? { userId: user } : user
   // `validateUser` would say only that it must be an object.
   if (!isObject(fields)) {
@@ -55,7 +54,7 @@ function toClaims(user) {
       `user must be a string id or an object such as { userId }, not ${given}.`,
     )
   }
-  return /** @type {import('./addon.js').Claims} */ (validateUser(fields, 'user', CODE))
+  return /** @type {import('./addon.js').User} */ (validateUser(fields, 'user', CODE))
 }
 
 const validateUserId = object({ userId: string }, ['userId'])
@@ -65,5 +64,5 @@ function toUserId(user) {
   return /** @type {{ userId: string }} */ (validateUserId(user, 'user', CODE)).userId
 }
 
-exports.toClaims = toClaims
+exports.toUser = toUser
 exports.toUserId = toUserId

@@ -14,62 +14,42 @@ const { invalidInput } = require('./errors.js')
 /** @typedef {Parameters<typeof invalidInput>[0]} Code */
 
 /**
- * Validates an object, and returns its values in the order of `fields`. Other fields are an error.
- * `null` counts as absent, since databases return it for missing values. Only own properties count:
- * a polluted `Object.prototype` must not make a user an admin.
+ * Validates an object. Other fields than `fields` are an error. `null` counts as absent, since
+ * databases return it for missing values.
  *
- * @template T
- * @param {{ [K in keyof T]-?: Validator<T[K]> }} fields
- * @param {(keyof T & string)[]} [required]
- * @returns {Validator<(T[keyof T] | undefined)[]>}
- */
-function fieldValues(fields, required = []) {
-  const names = Object.keys(fields)
-  const validators = /** @type {Validator<T[keyof T]>[]} */ (Object.values(fields))
-  const indexes = new Map(names.map((name, index) => [name, index]))
-  const requiredIndexes = required.map((name) => Number(indexes.get(name)))
-  return (value, path, code) => {
-    if (!isObject(value)) {
-      throw invalidInput(code, `${path} must be an object, not ${typeName(value)}.`)
-    }
-    const values = Array(names.length).fill(undefined)
-    for (const name of Object.keys(value)) {
-      const index = indexes.get(name)
-      if (index === undefined) {
-        const known = names.join(', ')
-        throw invalidInput(code, `${path} cannot have '${name}': its fields are ${known}.`)
-      }
-      const field = /** @type {any} */ (value)[name]
-      if (field !== undefined && field !== null) {
-        values[index] = validators[index](field, `${path}.${name}`, code)
-      }
-    }
-    for (const index of requiredIndexes) {
-      if (values[index] === undefined) {
-        throw invalidInput(code, `${path}.${names[index]} is missing, and required.`)
-      }
-    }
-    return values
-  }
-}
-
-/**
- * Like `fieldValues`, but returns an object with the fields that are present. It has no prototype,
- * since N-API also reads inherited properties.
+ * The result has all fields, absent ones as `undefined`, in the order of `fields`. So N-API, which also
+ * reads inherited properties, never reads one: a polluted `Object.prototype` makes no user an admin.
  *
  * @template T
  * @param {{ [K in keyof T]-?: Validator<T[K]> }} fields
  * @param {(keyof T & string)[]} [required]
  * @returns {Validator<Partial<T>>}
  */
-function object(fields, required) {
-  const names = /** @type {(keyof T)[]} */ (Object.keys(fields))
-  const validateValues = fieldValues(fields, required)
+function object(fields, required = []) {
+  const names = Object.keys(fields)
+  const validators = new Map(/** @type {[string, Validator<any>][]} */ (Object.entries(fields)))
+  const absent = Object.fromEntries(names.map((name) => [name, undefined]))
   return (value, path, code) => {
-    const result = /** @type {Partial<T>} */ (Object.create(null))
-    validateValues(value, path, code).forEach((field, index) => {
-      if (field !== undefined) result[names[index]] = field
-    })
+    if (!isObject(value)) {
+      throw invalidInput(code, `${path} must be an object, not ${typeName(value)}.`)
+    }
+    const result = /** @type {any} */ ({ ...absent })
+    for (const name of Object.keys(value)) {
+      const validate = validators.get(name)
+      if (!validate) {
+        const known = names.join(', ')
+        throw invalidInput(code, `${path} cannot have '${name}': its fields are ${known}.`)
+      }
+      const field = /** @type {any} */ (value)[name]
+      if (field !== undefined && field !== null) {
+        result[name] = validate(field, `${path}.${name}`, code)
+      }
+    }
+    for (const name of required) {
+      if (result[name] === undefined) {
+        throw invalidInput(code, `${path}.${name} is missing, and required.`)
+      }
+    }
     return result
   }
 }
@@ -183,7 +163,6 @@ function useString(value) {
 
 exports.arrayOf = arrayOf
 exports.boolean = boolean
-exports.fieldValues = fieldValues
 exports.integer = integer
 exports.integerInRange = integerInRange
 exports.isObject = isObject

@@ -18,28 +18,14 @@ type Validated<T> = T extends readonly (infer Item)[]
     ? Flat<{ [K in keyof T]: Validated<Exclude<T[K], null>> }>
     : T
 
-type ValidatedEach<T> = { [K in keyof T]: Validated<NonNullable<T[K]>> }
-
 const agree = <_Yes extends true>() => {}
 
 agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
 agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
-// The addon takes a user as a list.
-type User = Required<Validated<velt.VeltUser>>
-type Listed = [
-  User['userId'],
-  User['organizationId'],
-  User['email'],
-  User['name'],
-  User['isAdmin'],
-  User['permissions'],
-]
-agree<Equal<Listed, ValidatedEach<addon.Claims>>>()
-agree<
-  Equal<keyof User, 'userId' | 'organizationId' | 'email' | 'name' | 'isAdmin' | 'permissions'>
->()
+agree<Equal<Validated<velt.VeltUser>, Flat<addon.User>>>()
+agree<Equal<keyof velt.VeltGetOptions, keyof addon.CallOptions | 'signal'>>()
 
 // `ca` is joined into one string. `noProxy` and `extraCa` come from the environment.
 type Given = Omit<Validated<velt.VeltAuthClientOptions>, 'ca' | 'cache'>

@@ -1,9 +1,8 @@
-import type { VeltToken, VeltUser } from '../../index.js'
+import type { VeltGetOptions, VeltToken, VeltUser } from '../../index.js'
 
-/** The methods of a `VeltAuthClient` that a token endpoint calls. */
+/** The method of a `VeltAuthClient` that a token endpoint calls. */
 export interface TokenClient {
-  getToken(user: VeltUser | string): Promise<VeltToken>
-  generateToken(user: VeltUser | string): Promise<VeltToken>
+  getToken(user: VeltUser | string, options?: VeltGetOptions): Promise<VeltToken>
 }
 
 /**

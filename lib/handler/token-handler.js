@@ -96,9 +96,13 @@ function createTokenHandler(options) {
   }
 }
 
+/** A token that was made within this time is new enough for `no-cache`, in milliseconds. */
+const NO_CACHE_MAX_AGE = 10_000
+
 /**
  * A browser sends `no-cache` when its token was rejected before it expired: it must not get the same
- * token again. A closed connection does not cancel this call: the token is cached for the next request.
+ * token again. But a browser must not be able to cause one request to Velt each time. A closed
+ * connection does not cancel this call: the token is cached for the next request.
  *
  * @param {import('./endpoint.js').TokenClient} client
  * @param {import('../../index.js').VeltUser | string} user
@@ -106,7 +110,7 @@ function createTokenHandler(options) {
  */
 function requestToken(client, user, cacheControl) {
   const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
-  return noCache ? client.generateToken(user) : client.getToken(user)
+  return client.getToken(user, noCache ? { maxAge: NO_CACHE_MAX_AGE } : undefined)
 }
 
 /**
@@ -131,14 +135,13 @@ function completeOptions(options) {
 }
 
 /**
- * Checks for methods instead of `instanceof`: the client may come from another copy of the package.
+ * Checks for the method instead of `instanceof`: the client may come from another copy of the package.
  *
  * @type {import('../validate.js').Validator<import('./endpoint.js').TokenClient>}
  */
 function tokenClient(value, path, code) {
   const client = /** @type {any} */ (value)
-  const required = [client?.getToken, client?.generateToken]
-  if (required.every((method) => typeof method === 'function')) return client
+  if (typeof client?.getToken === 'function') return client
   throw invalidInput(code, `${path} must be a VeltAuthClient.`)
 }
 
