@@ -7,13 +7,6 @@ import { emulateWithClient } from './support/emulator.mjs'
 import { runNode } from './support/processes.mjs'
 import { startRawServer } from './support/servers.mjs'
 
-/** A `minValidity` that the token met when it was received, and no longer meets. */
-async function noLongerMetValidity({ expiresAt }) {
-  const received = Date.now()
-  while (Date.now() < received + 3) await new Promise(setImmediate)
-  return expiresAt - Date.now()
-}
-
 test('the first getToken sends a request, and later calls are served from the cache', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const first = await client.getToken({ userId: 'ada', email: 'ada@acme.example' })
@@ -83,12 +76,88 @@ test('generateToken always sends a request, and replaces the cache entry', async
 })
 
 test('an entry below minValidity is replaced; minValidity 0 accepts any unexpired token', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: 6000 })
+  const first = await client.getToken('ada')
+  // At most half of the lifetime counts.
+  while (first.expiresAt - Date.now() > 2500) await new Promise(setImmediate)
+  assert.deepEqual(await client.getToken('ada', { minValidity: 0 }), first)
+  assert.deepEqual(await client.getToken('ada', { minValidity: 1000 }), first)
+  const second = await client.getToken('ada')
+  assert.notEqual(second.token, first.token)
+  assert.equal(emulator.requests.length, 2)
+})
+
+test('maxAge: concurrent and repeated calls share one new token', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const first = await client.getToken('ada')
-  assert.deepEqual(await client.getToken('ada', { minValidity: 0 }), first)
-  const demanding = await client.getToken('ada', { minValidity: await noLongerMetValidity(first) })
-  assert.notEqual(demanding.token, first.token)
+  while (Date.now() <= first.expiresAt - 48 * 3600_000 + 1000) await new Promise(setImmediate)
+  const getNew = () => client.getToken('ada', { maxAge: 1000 })
+  const [second, ...others] = await Promise.all(Array.from({ length: 500 }, getNew))
+  assert.notEqual(second.token, first.token)
+  assert.ok(others.every(({ token }) => token === second.token))
+  assert.deepEqual(await getNew(), second)
+  assert.deepEqual(await client.getToken('ada'), second)
   assert.equal(emulator.requests.length, 2)
+})
+
+test('a valid token is served after about a second while Velt is silent', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: 8000 })
+  const first = await client.getToken('ada')
+  while (first.expiresAt - Date.now() > 3500) await new Promise(setImmediate)
+  emulator.fault({ stall: 'headers' })
+  assert.deepEqual(await client.getToken('ada'), first)
+  assert.equal(emulator.requests.length, 2, 'the request to Velt goes on')
+  assert.equal(client.stats().staleServed, 1)
+})
+
+test('an invalidation does not affect requests for other users', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  emulator.fault({ delay: 300, times: Infinity })
+  const invalidations = setInterval(() => client.invalidate({ userId: 'bob' }), 20)
+  t.after(() => clearInterval(invalidations))
+  for (let call = 0; call < 10; call += 1) await client.getToken('ada')
+  assert.equal(emulator.requests.length, 1)
+})
+
+test('a Retry-After of one call holds for all calls of the client', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { deadline: 8000 })
+  emulator.fault({ error: { status: 'RESOURCE_EXHAUSTED' }, retryAfter: 3 })
+  const first = client.getToken('ada')
+  while (emulator.requests[0]?.status === undefined) await new Promise(setImmediate)
+  const others = Array.from({ length: 40 }, (_, index) => client.getToken(`user-${index}`))
+  for (const { reason } of await Promise.allSettled(others)) {
+    assert.equal(reason.code, 'ERR_VELT_RATE_LIMITED')
+    assert.ok(reason.retryAfter > 0 && reason.retryAfter <= 3000)
+  }
+  assert.equal(emulator.requests.length, 1)
+  emulator.verify((await first).token)
+  assert.equal(emulator.requests.length, 2)
+})
+
+test('a full cache answers while 10,000 users are invalidated', async (t) => {
+  const { client } = await emulateWithClient(t, { deadline: 15_000 })
+  const users = Array.from({ length: 10_000 }, (_, index) => `user-${index}`)
+  await Promise.all(users.map((user) => client.getToken(user)))
+  assert.equal(client.stats().entries, 10_000)
+  const invalidations = Promise.all(users.map((userId) => client.invalidate({ userId })))
+  const other = await client.getToken('ada', { deadline: 5000 })
+  assert.deepEqual(await client.getToken('ada'), other)
+  await invalidations
+  assert.equal(client.stats().entries, 1)
+})
+
+test('a polluted Object.prototype does not turn a token into an error', async (t) => {
+  const { options } = await emulateWithClient(t)
+  const source = `
+    Object.prototype.code = 'polluted'
+    const { VeltAuthClient } = await import('velt-auth')
+    const client = new VeltAuthClient(${JSON.stringify(options)})
+    console.log((await client.getToken('ada')).expiresAt > Date.now())
+    console.log((await client.generateToken('ada')).expiresAt > Date.now())
+    await client.invalidate({ userId: 'ada' })
+    client.close()
+  `
+  assert.equal(await runNode(source), 'true\ntrue\n')
 })
 
 test('invalidate drops all tokens of one user, and keeps those of other users', async (t) => {
@@ -145,11 +214,9 @@ test('while Velt is down, cached tokens are served until they expire, and never 
 
 test('a rejection by Velt is returned even while an unexpired token is cached', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
-  const token = await client.getToken('ada')
+  await client.getToken('ada')
   emulator.rotateAuthToken('another')
-  await assert.rejects(client.getToken('ada', { minValidity: await noLongerMetValidity(token) }), {
-    code: 'ERR_VELT_UNAUTHORIZED',
-  })
+  await assert.rejects(client.getToken('ada', { maxAge: 0 }), { code: 'ERR_VELT_UNAUTHORIZED' })
   await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_UNAUTHORIZED' })
 })
 
@@ -226,7 +293,7 @@ test('invalid call options and cache options are rejected with ERR_VELT_CONFIG',
     [{ sentinels: 'redis://127.0.0.1:1' }, /options\.cache\.sentinels must be an array/],
     [
       { redis: ['redis://a:1', 'redis://b:1'], sentinels: ['redis://127.0.0.1:1'] },
-      /cache\.sentinels must be a list of them, and goes with one URL/,
+      /cache\.sentinels must be a list of URLs/,
     ],
     [true, /options\.cache must be an object/],
   ]) {

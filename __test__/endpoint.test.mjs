@@ -14,7 +14,7 @@ import { listen } from './support/servers.mjs'
 async function startEndpoint(t, options) {
   const handle = veltTokenHandler({ identify: () => ({ userId: 'ada' }), ...options })
   const { url } = await listen(t, createServer(handle), 'http://127.0.0.1')
-  return () => fetch(url, { method: 'POST' })
+  return (headers) => fetch(url, { method: 'POST', headers })
 }
 
 async function assertProblem(response, status, code) {
@@ -40,6 +40,25 @@ test('an untrusted certificate is a 502 that the browser does not retry', async 
   const call = await startEndpoint(t, { client: new VeltAuthClient(options), onError })
   await assertProblem(await call(), 502, 'upstream_error')
   assert.deepEqual(errors, ['ERR_VELT_NETWORK'])
+})
+
+test('no-cache requests of one visitor cause few requests to Velt', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const call = await startEndpoint(t, { client })
+  const requestNew = async () => {
+    const { token } = await (await call({ 'cache-control': 'no-cache' })).json()
+    return token
+  }
+  const [first, ...others] = await Promise.all(Array.from({ length: 500 }, requestNew))
+  assert.ok(others.every((token) => token === first))
+  assert.equal(emulator.requests.length, 1)
+  // The token becomes older than 10 seconds.
+  let newest = first
+  while (newest === first) {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    newest = await requestNew()
+  }
+  assert.equal(emulator.requests.length, 2)
 })
 
 test('a closed client is a 503, so that the browser retries on another server', async (t) => {

@@ -46,15 +46,17 @@ const validateUser = object(
  */
 function toUser(user) {
   const fields = typeof user === 'string' ? { userId: user } : user
-  // `validateUser` would say only that it must be an object.
-  if (!isObject(fields)) {
-    const given = `${typeName(user)}${useString(user)}`
-    throw invalidInput(
-      CODE,
-      `user must be a string id or an object such as { userId }, not ${given}.`,
-    )
-  }
+  if (!isObject(fields)) throw notAUser(user)
   return /** @type {import('./addon.js').User} */ (validateUser(fields, 'user', CODE))
+}
+
+/** @param {unknown} value neither a string nor an object */
+function notAUser(value) {
+  const given = `${typeName(value)}${useString(value)}`
+  return invalidInput(
+    CODE,
+    `user must be a string id or an object such as { userId }, not ${given}.`,
+  )
 }
 
 const validateUserId = object({ userId: string }, ['userId'])

@@ -9,9 +9,9 @@ import { needs } from './tools.mjs'
 export const REDIS = { ...needs('redis-server'), timeout: 60_000 }
 
 /** Starts an emulator and a Redis. Returns them, and the client options that reach both. */
-export async function start(t) {
+export async function start(t, emulatorOptions) {
   const redis = await startRedis(t)
-  const { emulator, options } = await emulate(t)
+  const { emulator, options } = await emulate(t, emulatorOptions)
   return { redis, emulator, options: { ...options, cache: { redis: redis.url } } }
 }
 

@@ -13,7 +13,6 @@ use crate::core::cache::shared::store::{Store, Unavailable};
 use crate::core::cache::shared::{Changes, SharedCache};
 use crate::core::cache::single_flight::SingleFlight;
 use crate::core::clock::Clock;
-use crate::core::deadlines::STALE_AFTER;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(400);
@@ -87,12 +86,11 @@ impl<S: Store> Follower<S> {
         self.is_recent(&self.progress.borrow())
     }
 
-    /// Waits until [`Follower::is_current`], but not longer than a call waits while a valid token is
-    /// cached.
-    pub async fn until_current(&self) {
+    /// Waits until [`Follower::is_current`], but not longer than `limit`.
+    pub async fn until_current(&self, limit: Duration) {
         let mut progress = self.progress.subscribe();
         let current = progress.wait_for(|progress| self.is_recent(progress));
-        let _ = timeout(STALE_AFTER, current).await;
+        let _ = timeout(limit, current).await;
     }
 
     fn is_recent(&self, progress: &Progress) -> bool {

@@ -21,7 +21,7 @@ use crate::core::cache::shared::store::{Store, Unavailable};
 use crate::core::cache::single_flight::{Leader, Role, SingleFlight};
 use crate::core::clock::Clock;
 use crate::core::config::{ApiVersion, Config, DEFAULT_MIN_VALIDITY, Options};
-use crate::core::deadlines::STALE_AFTER;
+use crate::core::deadlines::{self, STALE_AFTER};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
@@ -193,7 +193,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     ) -> Result<Token, Error> {
         self.follow();
         if let Some(follower) = &self.follower {
-            follower.until_current().await;
+            let limit = STALE_AFTER.min(deadlines::redis_command(self.deadline));
+            follower.until_current(limit).await;
         }
         let mut has_followed = false;
         loop {

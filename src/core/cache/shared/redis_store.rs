@@ -15,8 +15,9 @@ use super::store::{
 const PROCESS: &str = "local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ";
 
 /// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, `no`, `lease` or `begin`,
-/// holder, time of the lease.
+/// holder, time of the lease. A value of another type is not ours.
 const VIEW: &str = "
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
 local begins = ARGV[3] == 'begin'
 if ARGV[3] == 'lease' then
