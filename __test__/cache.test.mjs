@@ -90,7 +90,8 @@ test('an entry below minValidity is replaced; minValidity 0 accepts any unexpire
 test('maxAge: concurrent and repeated calls share one new token', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const first = await client.getToken('ada')
-  while (Date.now() <= first.expiresAt - 48 * 3600_000 + 1000) await new Promise(setImmediate)
+  const received = Date.now()
+  while (Date.now() <= received + 1000) await new Promise(setImmediate)
   const getNew = () => client.getToken('ada', { maxAge: 1000 })
   const [second, ...others] = await Promise.all(Array.from({ length: 500 }, getNew))
   assert.notEqual(second.token, first.token)

@@ -89,6 +89,6 @@ test('the `proxy` option is rejected for an http server', () => {
   const options = { apiKey: 'k', authToken: 'a', baseUrl: 'http://127.0.0.1:1' }
   assert.throws(() => new VeltAuthClient({ ...options, proxy: 'http://127.0.0.1:2' }), {
     code: 'ERR_VELT_CONFIG',
-    message: /proxy would read the auth token/,
+    message: /proxy could read the auth token/,
   })
 })

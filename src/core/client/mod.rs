@@ -170,7 +170,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let user = Arc::new(user.checked(self.api_version)?);
         let requirement = options.requirement();
         let deadline = options.deadline.unwrap_or(self.deadline);
-        let mut fetch = Box::pin(timeout(deadline, self.fetch(&user, requirement)));
+        let mut fetch = Box::pin(timeout(deadline, async {
+            self.follow_log(deadline).await;
+            self.fetch(&user, requirement).await
+        }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
             Ok(outcome) => outcome,
             // The request goes on, for later calls.
@@ -191,11 +194,6 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: &Arc<User>,
         requirement: Requirement,
     ) -> Result<Token, Error> {
-        self.follow();
-        if let Some(follower) = &self.follower {
-            let limit = STALE_AFTER.min(deadlines::redis_command(self.deadline));
-            follower.until_current(limit).await;
-        }
         let mut has_followed = false;
         loop {
             let request = match self.single_flight.join(user) {
@@ -290,8 +288,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         // Boxed, since each future around it would hold it twice.
         let call = Box::pin(async {
             let user = Arc::new(user.checked(self.api_version)?);
-            self.follow();
             let deadline = options.deadline.unwrap_or(self.deadline);
+            self.follow_log(deadline).await;
             self.fetcher.generate(&user, deadline).await
         });
         let outcome = self.until_closed(call).await;
@@ -311,7 +309,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let Some(shared) = &self.fetcher.shared else {
                 return Ok(());
             };
-            self.follow();
+            self.follow_log(self.deadline).await;
             shared
                 .invalidate(user_id)
                 .await
@@ -328,9 +326,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         self.local.invalidate(user_id);
     }
 
-    fn follow(&self) {
+    /// Starts to read the log of the shared cache, and waits until it is read. Before that, no token of
+    /// this process may be served.
+    async fn follow_log(&self, deadline: Duration) {
         if let Some(follower) = &self.follower {
             follower.start();
+            let limit = STALE_AFTER.min(deadlines::redis_command(deadline));
+            follower.until_current(limit).await;
         }
     }
 

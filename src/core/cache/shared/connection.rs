@@ -42,8 +42,6 @@ enum Target {
 
 #[derive(Clone)]
 enum State {
-    /// The first connection is being made: commands wait for it.
-    New,
     /// The number tells connections apart.
     Up(Connection, u64),
     Down,
@@ -76,7 +74,7 @@ impl Redis {
         Ok(Self {
             target,
             command_timeout,
-            connection: watch::Sender::new(State::New),
+            connection: watch::Sender::new(State::Down),
             connections: AtomicU64::new(0),
         })
     }
@@ -89,7 +87,7 @@ impl Redis {
         match *self.connection.borrow() {
             State::Up(..) => return Ok(()),
             State::Closed => return Err(Unavailable),
-            State::New | State::Down => {}
+            State::Down => {}
         }
         let connected = timeout(CONNECT_TIMEOUT, self.target.connect()).await;
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
@@ -111,14 +109,7 @@ impl Redis {
     /// # Errors
     /// [`Unavailable`] without a connection, and for a late or an invalid response.
     pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Unavailable> {
-        let mut states = self.connection.subscribe();
-        let known = states.wait_for(|state| !matches!(state, State::New));
-        let State::Up(mut connection, number) = timeout(self.command_timeout, known)
-            .await
-            .map_err(|_| Unavailable)?
-            .map_err(|_| Unavailable)?
-            .clone()
-        else {
+        let State::Up(mut connection, number) = self.connection.borrow().clone() else {
             return Err(Unavailable);
         };
         match timeout(self.command_timeout, connection.run(command)).await {
