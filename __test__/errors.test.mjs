@@ -68,7 +68,7 @@ test("Velt's error text is in `cause`, and not in the message", async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ error: { status: 'NOT_FOUND', message: 'No such organization.' } })
   const error = await client.generateToken('ada').catch((reason) => reason)
-  assert.equal(error.cause.message, 'Velt answered: No such organization.')
+  assert.equal(error.cause.message, 'Velt responded: No such organization.')
   assert.ok(!error.message.includes('organization'))
 })
 

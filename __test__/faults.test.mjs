@@ -37,13 +37,30 @@ function assertIs(error, expected) {
 test('an unknown host is ERR_VELT_NETWORK, and the message names the host', async () => {
   const error = await failureOf({ baseUrl: 'https://velt-auth.invalid' })
   assertIs(error, NETWORK)
-  assert.match(error.message, /velt-auth\.invalid could not be looked up/)
+  assert.match(error.message, /Could not look up the address of velt-auth\.invalid:443/)
 })
 
 test('a refused connection is retried, then ERR_VELT_NETWORK', async () => {
-  const error = await failureOf({ baseUrl: `http://127.0.0.1:${await unusedPort()}` })
+  const port = await unusedPort()
+  const error = await failureOf({ baseUrl: `http://127.0.0.1:${port}` })
   assertIs(error, { ...NETWORK, attempts: 3 })
   assert.match(error.cause.message, /refused/)
+  assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port}; check baseUrl`))
+})
+
+test('a port that does not speak TLS is a permanent failure that names the port and baseUrl', async (t) => {
+  const { port } = await listen(t, createServer(), '')
+  const error = await failureOf({ baseUrl: `https://127.0.0.1:${port}` })
+  assertIs(error, { ...NETWORK, retryable: false, attempts: 1 })
+  assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port} does not speak TLS.* baseUrl`))
+})
+
+test("a 404 that is not Velt's is ERR_VELT_REJECTED, and the message names baseUrl", async (t) => {
+  const other = createServer((_request, response) => response.writeHead(404).end('Not found'))
+  const { url } = await listen(t, other, 'http://127.0.0.1')
+  const error = await failureOf({ baseUrl: url })
+  assertIs(error, { code: 'ERR_VELT_REJECTED', retryable: false, attempts: 1, httpStatus: 404 })
+  assert.match(error.message, /check baseUrl/)
 })
 
 /** Faults of the emulator, and the fields of the error that each one becomes. */

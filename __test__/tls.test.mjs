@@ -92,7 +92,7 @@ test('a server that requires a client certificate is rejected, and the message s
   const { options } = await emulate(t, { tls: demanding })
   const error = await refusal({ ...options, ca: authority.pem })
   assertDistrust(error, /CertificateRequired/)
-  assert.match(error.message, /client certificates are not supported/)
+  assert.match(error.message, /Client certificates are not supported/)
 })
 
 test('a connection reset during the handshake is a transient ERR_VELT_NETWORK', async (t) => {

@@ -1,29 +1,35 @@
-//! User tokens for [Velt](https://velt.dev), fetched by your server.
+//! User tokens for [Velt](https://velt.dev), for customers' servers.
 //!
-//! This crate is the Rust half of the npm package `velt-auth`: a token client, and the Node.js
-//! addon around it.
+//! This crate is the Rust part of the npm package `velt-auth`: a token client ([`core`]), and the
+//! Node.js addon around it (`binding`).
 //!
 //! # Layout
 //!
-//! A call runs down this list, and nothing imports against it:
+//! Imports go down this list only; `npm run lint` fails on a circle.
 //!
-//! - `binding` (feature `binding`, on by default): the only users of napi. JavaScript values come
-//!   in, outcomes go out as data.
-//!   - `binding::client`: the class that JavaScript holds.
-//!   - `binding::calls`: calls in flight, the thread they run on, and their way back.
-//!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
-//! - [`core`]: the token client. It names no napi, and builds and tests without it.
-//!   - [`core::client`]: a token for a user, from the cache or from Velt; `core::client::fetch`: one
-//!     question on its way through the caches.
-//!   - [`core::cache`]: [`local`](core::cache::local), the tokens of this process;
-//!     [`single_flight`](core::cache::single_flight), one question for all who wait;
-//!     [`shared`](core::cache::shared), the tokens of all servers.
-//!   - [`core::velt`]: the one who answers. [`circuit_breaker`](core::velt::circuit_breaker): no
-//!     question while Velt is down; [`retry`](core::velt::retry): the only place that decides what is
-//!     tried again, and when; [`transport`](core::velt::transport): one HTTPS exchange, and why it
-//!     failed; [`api`](core::velt::api): the only place that knows Velt's JSON.
-//!   - [`core::config`], [`core::user`], [`core::token`], [`core::clock`], [`core::stats`],
-//!     [`core::error`]: what the others pass around.
+//! - `binding` (feature `binding`, on by default): converts JavaScript values. Only here is napi used.
+//!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
+//!     `values`: the types that cross the border.
+//! - [`core::client`]: a token for a user. `getToken` begins at
+//!   [`Client::get_token`](core::client::Client::get_token).
+//!   - `fetch`: from a cache miss to a token: shared cache, then Velt.
+//!   - `follow`: applies invalidations of other servers.
+//! - [`core::cache`]: cached tokens.
+//!   - [`local`](core::cache::local): the tokens of this process: which to serve, which to refresh.
+//!   - [`single_flight`](core::cache::single_flight): one request for all calls that wait.
+//!   - [`shared`](core::cache::shared): the tokens in Redis, and the protocol between servers.
+//!     [`store`](core::cache::shared::store) has its operations, `redis_store` the commands and Lua
+//!     scripts for them, `connection` the connection, `seal` the cryptography.
+//! - [`core::velt`]: a request to Velt.
+//!   - [`upstream`](core::velt::upstream): a request with everything around it.
+//!   - [`circuit_breaker`](core::velt::circuit_breaker): no requests while Velt fails.
+//!     [`retry`](core::velt::retry): which failures are retried, and when.
+//!   - [`endpoint`](core::velt::endpoint): one attempt.
+//!     [`transport`](core::velt::transport): its HTTPS exchange.
+//!     [`api`](core::velt::api): Velt's JSON, headers and statuses: `request` writes, `response` reads
+//!     and decides which error is transient.
+//! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],
+//!   [`core::user`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
 
 #[cfg(feature = "binding")]
 mod binding;

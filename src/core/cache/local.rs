@@ -3,7 +3,7 @@
 //! The lock is held for a few hash-map operations: nothing under it grows with the number of entries,
 //! since JavaScript's thread takes it for each cache hit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -23,9 +23,10 @@ const REFRESH_JITTER: f64 = 0.05;
 const REFRESH_PAUSE: Duration = Duration::from_secs(15);
 /// The cache holds this many bytes per entry on average: tokens with hundreds of permissions are
 /// large, so a bound on the number of entries does not bound memory.
-const BYTES_PER_ENTRY: usize = 2048;
-/// What an entry takes beside its token and its user: hash tables, list links, allocator overhead.
-const ENTRY_OVERHEAD: usize = 350;
+const BYTES_PER_ENTRY: usize = 4096;
+/// What an entry takes beside its token and its user: hash tables, list links, allocator overhead
+/// (measured by __test__/core/cache_memory.rs).
+const ENTRY_OVERHEAD: usize = 850;
 
 /// What the cache says of a user.
 #[derive(Debug)]
@@ -57,13 +58,14 @@ struct Entry {
 /// What is known of one user id. It exists while there is an entry or a request in flight.
 #[derive(Debug, Default)]
 struct OfUserId {
-    /// The users with this id that have an entry. They differ in the other fields.
-    cached: HashSet<Arc<User>>,
+    /// The users with this id that have an entry, the oldest first: it is also the first to go. They
+    /// differ in the other fields.
+    cached: Vec<Arc<User>>,
     in_flight: usize,
     /// Outcomes of requests up to this one are not kept: the user id was invalidated after they began.
     floor: SequenceNumber,
     /// As `floor`, for a user that Velt rejected.
-    rejected: HashMap<Arc<User>, SequenceNumber>,
+    rejected: Vec<(Arc<User>, SequenceNumber)>,
 }
 
 #[derive(Debug)]
@@ -255,7 +257,7 @@ impl InFlight {
         if let Some(of_user_id) = of_user_id.filter(|of_user_id| of_user_id.in_flight > 1) {
             of_user_id
                 .rejected
-                .insert(Arc::clone(&self.user), self.number);
+                .push((Arc::clone(&self.user), self.number));
         }
     }
 }
@@ -270,7 +272,7 @@ impl Drop for InFlight {
         if let Some(of_user_id) = state.user_ids.get_mut(&self.user.user_id) {
             of_user_id.in_flight -= 1;
             if of_user_id.in_flight == 0 {
-                of_user_id.rejected = HashMap::new();
+                of_user_id.rejected = Vec::new();
             }
         }
         state.tidy(&self.user.user_id);
@@ -285,8 +287,8 @@ impl State {
             of_user_id.floor >= request.number
                 || of_user_id
                     .rejected
-                    .get(&request.user)
-                    .is_some_and(|number| newer(*number))
+                    .iter()
+                    .any(|(user, number)| *user == request.user && newer(*number))
         });
         let is_older = self
             .entries
@@ -296,18 +298,24 @@ impl State {
     }
 
     fn insert(&mut self, user: &Arc<User>, entry: Entry) {
-        self.remove_entry(user);
         self.bytes += weight(user, &entry.token);
-        self.entries.put(Arc::clone(user), entry);
+        if let Some(old) = self.entries.put(Arc::clone(user), entry) {
+            self.bytes -= weight(user, &old.token);
+            return;
+        }
         let of_user_id = self.user_ids.entry(user.user_id.clone()).or_default();
-        of_user_id.cached.insert(Arc::clone(user));
+        of_user_id.cached.push(Arc::clone(user));
     }
 
     /// Removes the entry of `user`, and its place in the index.
     fn remove(&mut self, user: &User) {
         self.remove_entry(user);
         if let Some(of_user_id) = self.user_ids.get_mut(&user.user_id) {
-            of_user_id.cached.remove(user);
+            let index = of_user_id
+                .cached
+                .iter()
+                .position(|cached| **cached == *user);
+            index.map(|index| of_user_id.cached.remove(index));
         }
         self.tidy(&user.user_id);
     }

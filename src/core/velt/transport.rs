@@ -1,4 +1,4 @@
-//! One HTTPS exchange, and why it failed.
+//! One HTTPS exchange, and the error if it fails.
 
 use std::error::Error as StdError;
 use std::io;
@@ -18,12 +18,12 @@ use crate::core::error::{Code, Error};
 
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
-/// Shorter than any load balancer keeps an idle connection, and checked again when a connection
-/// is taken from the pool: a frozen serverless process does not wake up to a pool of dead sockets.
+/// Shorter than load balancers keep idle connections. It is checked again when a connection is taken
+/// from the pool, so a serverless process that was frozen does not use closed connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// What came back, whole.
-pub struct Answer {
+/// A complete response.
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
@@ -32,7 +32,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A pool of connections to one endpoint.
+/// A connection pool for one endpoint.
 #[derive(Debug)]
 pub struct Transport {
     http: reqwest::Client,
@@ -52,7 +52,7 @@ impl Transport {
             .http1_only()
             .redirect(redirect::Policy::none())
             .referer(false)
-            // Both are decided here on purpose: `core::retry` retries, the caller reads proxies.
+            // `retry` retries, and the caller reads the environment.
             .retry(retry::never())
             .no_proxy()
             .pool_idle_timeout(IDLE_TIMEOUT);
@@ -60,7 +60,7 @@ impl Transport {
             builder = builder.proxy(proxy(settings)?);
         }
         let http = builder.build().map_err(|error| {
-            Error::config("The HTTP client could not be set up.").because(chain(&error))
+            Error::config("Could not set up the HTTP client.").because(chain(&error))
         })?;
         Ok(Self {
             http,
@@ -69,12 +69,12 @@ impl Transport {
         })
     }
 
-    /// Sends `body`, and reads the answer whole.
+    /// Sends `body`, and reads the complete response.
     ///
     /// # Errors
-    /// [`Code::Network`] when no whole answer arrives, [`Code::BadResponse`] for one that is too
-    /// large to be Velt's.
-    pub async fn post(&self, body: Vec<u8>) -> Result<Answer, Error> {
+    /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
+    /// come from Velt.
+    pub async fn post(&self, body: Vec<u8>) -> Result<Response, Error> {
         let request = self
             .http
             .post(self.endpoint.clone())
@@ -92,13 +92,13 @@ impl Transport {
                     http_status: Some(response.status().as_u16()),
                     ..Error::permanent(
                         Code::BadResponse,
-                        "The answer is far too large to be Velt's; check what baseUrl points at.",
+                        "The response is too large to come from Velt; check baseUrl.",
                     )
                 });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        Ok(Response {
             status: response.status().as_u16(),
             headers: std::mem::take(response.headers_mut()),
             body,
@@ -106,7 +106,7 @@ impl Transport {
     }
 
     fn failure(&self, error: reqwest::Error) -> Error {
-        let host = self.endpoint.host_str().unwrap_or_default();
+        let server = server(&self.endpoint);
         let error = error.without_url();
         let cause = chain(&error);
         let tls_error = find::<rustls::Error>(&error);
@@ -114,8 +114,17 @@ impl Transport {
             Some(rustls::Error::InvalidCertificate(_)) => Error::permanent(
                 Code::Network,
                 format!(
-                    "The TLS certificate shown for {host} is not trusted; if it is your own \
-                     company's, pass its issuer as `ca` or in NODE_EXTRA_CA_CERTS.",
+                    "The TLS certificate of {server} is not trusted. If a company proxy or your own \
+                     authority issued it, pass the issuer's certificate as `ca` or in \
+                     NODE_EXTRA_CA_CERTS.",
+                ),
+            ),
+            // A server that speaks plain HTTP sends no TLS record.
+            Some(rustls::Error::InvalidMessage(_)) => Error::permanent(
+                Code::Network,
+                format!(
+                    "{server} does not speak TLS; check the port and the scheme in baseUrl (and in \
+                     proxy).",
                 ),
             ),
             Some(
@@ -125,38 +134,50 @@ impl Transport {
                 ),
             ) => Error::permanent(
                 Code::Network,
-                format!("{host} and this client share no TLS version (1.2 or 1.3) or cipher."),
+                format!(
+                    "{server} and this client have no TLS version (1.2 or 1.3) or cipher in common.",
+                ),
             ),
             Some(rustls::Error::AlertReceived(_)) => Error::permanent(
                 Code::Network,
                 format!(
-                    "{host} refused the TLS connection, for the reason in the cause; client \
+                    "{server} rejected the TLS connection; the cause names the reason. Client \
                      certificates are not supported.",
                 ),
             ),
             _ if error.is_dns() => Error::transient(
                 Code::Network,
                 format!(
-                    "{host} could not be looked up; check baseUrl, proxy and this machine's DNS."
+                    "Could not look up the address of {server}; check baseUrl, proxy and this \
+                     machine's DNS.",
                 ),
             ),
             _ if error.is_connect() => Error::transient(
                 Code::Network,
                 format!(
-                    "No connection to {host} could be made; check the network, firewall and proxy."
+                    "Could not connect to {server}; check baseUrl, the network, the firewall and \
+                     proxy.",
                 ),
             ),
             _ => Error::transient(
                 Code::Network,
-                format!("The connection to {host} broke before the answer was whole; try again."),
+                format!(
+                    "The connection to {server} was closed before the response was complete; try again.",
+                ),
             ),
         };
         failure.because(cause)
     }
 }
 
-/// rustls with roots that are always there: Mozilla's, compiled in. The platform's own would make
-/// every client fail in a container without CA files.
+/// The host and port of `url`, for error messages.
+fn server(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{host}:{port}")
+}
+
+/// rustls with Mozilla's roots, which are compiled in: a container may have no CA files.
 fn tls(config: &Config) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     if let Some(pem) = &config.ca {
@@ -178,12 +199,12 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::config("TLS could not be set up.").because(error.to_string()))?;
+        .map_err(|error| Error::config("Could not set up TLS.").because(error.to_string()))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn proxy(settings: &config::Proxy) -> Result<reqwest::Proxy, Error> {
-    // The URL may hold a password, so no error below says more of it.
+    // The URL may hold a password, so the errors do not contain it.
     let wrong =
         || Error::config("proxy must be a URL such as http://user:password@proxy.example:3128.");
     let url = Url::parse(settings.url.expose_secret()).map_err(|_| wrong())?;
@@ -196,7 +217,7 @@ fn proxy(settings: &config::Proxy) -> Result<reqwest::Proxy, Error> {
         .no_proxy(bypass))
 }
 
-/// The first `T` among the causes of `error`. An `io::Error` hides what it wraps from `source()`.
+/// The first `T` among the causes of `error`. `io::Error::source` skips the error that it wraps.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     causes(error).find_map(|cause| cause.downcast_ref::<T>())
 }
@@ -212,7 +233,7 @@ fn causes<'a>(
     })
 }
 
-/// The causes of `error`, outermost first, each said once.
+/// The messages of `error` and its causes, outermost first, without repetitions.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     for text in causes(error).map(ToString::to_string) {

@@ -58,7 +58,7 @@ pub struct SharedCache<S: Store = RedisStore> {
 pub enum Found {
     /// A token that meets the requirement.
     Token(Token),
-    /// No such token: request one, and pass the outcome to [`SharedCache::end`]. There may be a token
+    /// No such token: request one, and pass the outcome to [`SharedCache::publish`]. There may be a token
     /// with less validity.
     Nothing(SharedRequest, Option<Token>),
 }

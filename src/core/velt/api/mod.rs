@@ -1,4 +1,4 @@
-//! Velt's wire: the only place that knows its JSON, its headers and its words.
+//! Velt's wire format: its JSON, its headers and its error messages. No other module knows them.
 //!
 //! Sources: Velt's guide "JWT Tokens" (v1), and the REST reference of `POST /v1/auth/token/get`
 //! and `POST /v2/auth/generate_token`. The envelope of both is that of Firebase callable

@@ -1,4 +1,4 @@
-//! A request for a token, as each version of the API wants it.
+//! A request for a token in each version of the API.
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -65,10 +65,10 @@ struct Permissions<'a> {
     resources: Vec<&'a Resource>,
 }
 
-/// The URL that `config` asks for tokens.
+/// The URL of the token endpoint.
 ///
 /// # Errors
-/// None for a base URL that [`Config`] let pass.
+/// None for a base URL that [`Config`] has validated.
 pub fn endpoint(config: &Config) -> Result<Url, Error> {
     let path = match config.api_version {
         ApiVersion::V1 => "/v1/auth/token/get",
@@ -81,10 +81,10 @@ pub fn endpoint(config: &Config) -> Result<Url, Error> {
     .map_err(|error| Error::config(format!("baseUrl cannot be used: {error}.")))
 }
 
-/// The headers of every request of `config`.
+/// The headers of every request.
 ///
 /// # Errors
-/// None for credentials that [`Config`] let pass.
+/// None for credentials that [`Config`] has validated.
 pub fn headers(config: &Config) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -105,7 +105,7 @@ fn sensitive(name: &str, secret: &SecretString) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// The body that asks for a token for `user`.
+/// The body of a request for a token.
 #[must_use]
 pub fn body(config: &Config, user: &User) -> Vec<u8> {
     match config.api_version {
@@ -139,8 +139,8 @@ pub fn body(config: &Config, user: &User) -> Vec<u8> {
     }
 }
 
-/// Under v2 the organization is a resource, never a user property. A caller who lists it among
-/// the resources has said more of it (a role, an end) than its id, so that entry stands.
+/// In v2 the organization is a resource, not a user property. If the user lists it among the resources,
+/// that entry is used: it may have a role and an expiry.
 fn missing_organization(user: &User) -> Option<Resource> {
     let id = user.organization_id.as_ref()?;
     let is_it =
@@ -160,7 +160,7 @@ fn missing_organization(user: &User) -> Option<Resource> {
 }
 
 fn json<T: Serialize>(data: T) -> Vec<u8> {
-    serde_json::to_vec(&Envelope { data }).expect("strings and booleans are always JSON")
+    serde_json::to_vec(&Envelope { data }).expect("these types always serialize")
 }
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn v1_is_the_body_of_the_guide() {
+    fn v1_has_the_body_of_the_guide() {
         let user = User {
             user_id: "yourUserId".into(),
             organization_id: Some("YOUR_ORGANIZATION_ID".into()),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_stands_below_the_base_url() {
+    fn the_path_is_appended_to_the_base_url() {
         let of = |version, base| endpoint(&config(version, base)).unwrap().to_string();
         let v1 = "https://api.velt.dev/v1/auth/token/get";
         assert_eq!(of(ApiVersion::V1, "https://api.velt.dev"), v1);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stand_in_v2_headers_and_are_marked_sensitive() {
+    fn v2_sends_credentials_in_headers_marked_sensitive() {
         assert_eq!(
             headers(&config(ApiVersion::V1, "https://api.velt.dev"))
                 .unwrap()

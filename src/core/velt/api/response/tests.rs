@@ -1,4 +1,4 @@
-//! Every answer that Velt documents, and those that come from something in between.
+//! Every response that Velt documents, and responses of proxies.
 
 use reqwest::header::HeaderMap;
 
@@ -17,16 +17,16 @@ fn config() -> Config {
 }
 
 fn refusal(http_status: u16, body: &str) -> Error {
-    let answer = Answer {
+    let response = Response {
         status: http_status,
         headers: HeaderMap::new(),
         body: body.into(),
     };
-    read(&answer, NOW, &config()).unwrap_err()
+    read(&response, NOW, &config()).unwrap_err()
 }
 
 #[test]
-fn every_status_has_its_code_whatever_the_http_code_says() {
+fn the_status_decides_whatever_the_http_status_is() {
     let table = [
         ("UNAUTHENTICATED", Code::Unauthorized, false),
         ("PERMISSION_DENIED", Code::Unauthorized, false),
@@ -52,13 +52,13 @@ fn every_status_has_its_code_whatever_the_http_code_says() {
             assert_eq!((error.code, error.retryable), (code, retryable), "{status}");
             assert_eq!(error.status.as_deref(), Some(status));
             assert_eq!(error.http_status, Some(http_status));
-            assert_eq!(error.cause.as_deref(), Some("Velt answered: No."));
+            assert_eq!(error.cause.as_deref(), Some("Velt responded: No."));
         }
     }
 }
 
 #[test]
-fn without_a_status_the_http_code_decides() {
+fn without_a_status_the_http_status_decides() {
     let table = [
         (200, Code::BadResponse, true),
         (204, Code::BadResponse, true),
@@ -96,7 +96,7 @@ fn without_a_status_the_http_code_decides() {
 }
 
 #[test]
-fn wrong_credentials_are_told_from_other_wrong_arguments() {
+fn wrong_credentials_are_distinguished_from_other_invalid_arguments() {
     let body = |message: &str| {
         format!(r#"{{"error":{{"message":"{message}","status":"INVALID_ARGUMENT"}}}}"#)
     };
@@ -119,17 +119,19 @@ fn wrong_credentials_are_told_from_other_wrong_arguments() {
 
 #[test]
 fn only_a_non_empty_string_is_a_token() {
-    let answer = |token: &str| Answer {
+    let response = |token: &str| Response {
         status: 200,
         headers: HeaderMap::new(),
         body: format!(r#"{{"result":{{"status":"success","data":{{"token":{token}}}}}}}"#).into(),
     };
     assert_eq!(
-        read(&answer(r#""tok""#), NOW, &config()).unwrap().expose(),
+        read(&response(r#""tok""#), NOW, &config())
+            .unwrap()
+            .expose(),
         "tok"
     );
     for token in [r#""""#, r#"" ""#, "null", "7", "{}", r#"["tok"]"#] {
-        let error = read(&answer(token), NOW, &config()).unwrap_err();
+        let error = read(&response(token), NOW, &config()).unwrap_err();
         assert_eq!(error.code, Code::BadResponse, "{token}");
     }
 }
@@ -143,8 +145,11 @@ fn retry_after_is_read_in_both_its_forms() {
         read("Thu, 01 Jan 1970 00:00:09 GMT"),
         Some(Duration::from_secs(9))
     );
-    assert_eq!(read("18446744073709551615"), Some(MAX_RETRY_AFTER));
-    assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(MAX_RETRY_AFTER));
+    assert_eq!(read("18446744073709551615"), Some(MAX_RETRY_AFTER_HEADER));
+    assert_eq!(
+        read("Fri, 31 Dec 9999 23:59:59 GMT"),
+        Some(MAX_RETRY_AFTER_HEADER)
+    );
     for text in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
         assert_eq!(read(text), None, "{text}");
     }
@@ -154,19 +159,19 @@ fn retry_after_is_read_in_both_its_forms() {
 }
 
 #[test]
-fn velts_sentence_is_short_and_quotes_no_secret() {
-    let say = |message: &str| velts_sentence(message, &config());
+fn velts_message_is_short_and_contains_no_secret() {
+    let say = |message: &str| velts_message(message, &config());
     assert_eq!(say("Auth token auth-token-1 not found."), None);
     assert_eq!(say("Key api-key-1 is unknown."), None);
-    assert_eq!(say("a\n\u{1b}[31mb").unwrap(), "Velt answered: a[31mb");
+    assert_eq!(say("a\n\u{1b}[31mb").unwrap(), "Velt responded: a[31mb");
     assert_eq!(
         say(&"x".repeat(5000)).unwrap().len(),
-        "Velt answered: ".len() + 200
+        "Velt responded: ".len() + 200
     );
 }
 
 #[test]
-fn a_status_that_is_no_code_name_is_dropped() {
+fn a_status_that_is_no_known_code_is_dropped() {
     let error = refusal(400, r#"{"error":{"message":"","status":"Your key: abc"}}"#);
     assert_eq!((error.code, error.status), (Code::Rejected, None));
 }
