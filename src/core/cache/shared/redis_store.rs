@@ -10,9 +10,12 @@ use super::store::{
     Store, Unavailable, View,
 };
 
-/// Names the process that runs the script. The name of a connection would not do: a cluster has many
+/// Names the process that runs the script: a restart gives it another `run_id`, and a promotion from
+/// replica to master another `master_replid`. The name of a connection would not do: a cluster has many
 /// processes behind one connection.
-const PROCESS: &str = "local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ";
+const PROCESS: &str = "
+local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
+  string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')";
 
 /// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, `no`, `lease` or `begin`,
 /// holder, time of the lease. A value of another type is not ours.

@@ -32,7 +32,7 @@ pub enum Begin<'a> {
 /// One look at an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// Names the Redis process: another process, or the same one restarted, has another name.
+    /// Names the Redis process: a process that was restarted or promoted to master has another name.
     pub process: String,
     /// The generation of the user's tokens. A new one was made if there was none.
     pub generation: String,
