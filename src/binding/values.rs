@@ -44,6 +44,7 @@ pub enum ApiVersion {
 
 /// The core's [`core::User`].
 #[napi(object, object_to_js = false)]
+#[allow(clippy::struct_field_names, reason = "the names are Velt's")]
 pub struct User {
     pub user_id: String,
     pub organization_id: Option<String>,

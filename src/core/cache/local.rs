@@ -25,7 +25,7 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(15);
 /// large, so a bound on the number of entries does not bound memory.
 const BYTES_PER_ENTRY: usize = 4096;
 /// What an entry takes beside its token and its user: hash tables, list links, allocator overhead
-/// (measured by __test__/core/cache_memory.rs).
+/// (measured by __test__/`core/cache_memory.rs`).
 const ENTRY_OVERHEAD: usize = 850;
 
 /// What the cache says of a user.

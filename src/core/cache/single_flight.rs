@@ -46,6 +46,7 @@ pub struct Leader {
 
 impl SingleFlight {
     /// Joins the request in flight for `user`, or registers the caller as the leader of a new one.
+    #[must_use]
     pub fn join(&self, user: &Arc<User>) -> Role {
         let mut flights = self.lock();
         if let Some(follower) = flights

@@ -65,8 +65,11 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         let request = match &self.shared {
             Some(shared) => {
                 let patience = began + deadlines::redis_command(deadline);
-                let begin = Box::pin(shared.begin(user));
-                timeout_at(patience, begin).await.ok().and_then(Result::ok)
+                let request = Box::pin(shared.begin(user));
+                timeout_at(patience, request)
+                    .await
+                    .ok()
+                    .and_then(Result::ok)
             }
             None => None,
         };

@@ -229,14 +229,14 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             return;
         };
         let requirement = Requirement::newer_than(current);
-        let newer = self.local.stale(user, self.clock.now());
-        match newer.filter(|token| requirement.is_met_by(token, self.clock.now())) {
-            // The previous leader has refreshed it.
-            Some(token) => leader.complete(Ok(token)),
-            None => {
-                self.stats.refreshes.add();
-                self.lead(leader, user, requirement);
-            }
+        let now = self.clock.now();
+        let cached = self.local.stale(user, now);
+        if let Some(newer) = cached.filter(|token| requirement.is_met_by(token, now)) {
+            // The previous leader has stored it.
+            leader.complete(Ok(newer));
+        } else {
+            self.stats.refreshes.add();
+            self.lead(leader, user, requirement);
         }
     }
 

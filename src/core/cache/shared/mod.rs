@@ -246,12 +246,11 @@ impl<S: Store> SharedCache<S> {
             .as_ref()
             .map_or_else(String::new, |position| position.event.clone());
         self.store.connect().await?;
-        let page = match self.store.read_log(&log, &after).await {
-            Ok(page) => page,
-            Err(Unavailable) => {
-                self.store.connect().await?;
-                self.store.read_log(&log, &after).await?
-            }
+        let page = if let Ok(page) = self.store.read_log(&log, &after).await {
+            page
+        } else {
+            self.store.connect().await?;
+            self.store.read_log(&log, &after).await?
         };
         let changes = position
             .as_ref()

@@ -156,8 +156,8 @@ impl Store for RedisStore {
         let script = [PROCESS, READ_LOG].concat();
         let mut command = eval(&script, &[log]);
         command.arg(after).arg(LOG_PAGE);
-        let (process, newest, events): (String, String, Vec<(String, String, Vec<u8>)>) =
-            self.0.run(command.milliseconds(RETENTION)).await?;
+        let (process, newest, events) = self.0.run(command.milliseconds(RETENTION)).await?;
+        let events: Vec<RawEvent> = events;
         let events = events.into_iter().map(|(id, previous, user_id)| LogEvent {
             id,
             previous,
@@ -178,6 +178,9 @@ impl Store for RedisStore {
         self.0.close();
     }
 }
+
+/// What the script returns of a [`LogEvent`].
+type RawEvent = (String, String, Vec<u8>);
 
 fn eval(script: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
