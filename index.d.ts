@@ -293,12 +293,16 @@ export class VeltAuthClient {
  * with the same client options share one connection pool.
  *
  * ```js
- * app.get('/generate-velt-jwt-token', requireLogin, async (req, res, next) => {
+ * app.get('/generate-velt-jwt-token', async (req, res, next) => {
  *   try {
+ *     if (!req.user) {
+ *       res.sendStatus(401)
+ *       return
+ *     }
  *     const token = await generateVeltAuthToken({ userId: req.user.id, email: req.user.email })
  *     res.set('Cache-Control', 'no-store').json(token)
  *   } catch (error) {
- *     next(error) // Express 4 does not catch rejections, and Node would exit.
+ *     next(error) // Express 4 does not catch a rejection: it would end the process.
  *   }
  * })
  * ```

@@ -62,10 +62,10 @@ export function createAuthProvider<User extends AuthProviderUser>(
 /**
  * Fetches a token for `client.identify(user, { authToken: token })`.
  *
- * ```js
+ * ```ts
  * const { token } = await fetchVeltToken()
  * await client.identify(user, { authToken: token })
- * client.on('error').subscribe(async ({ code }) => {
+ * client.on('error').subscribe(async ({ code }: { code?: string }) => {
  *   if (code !== 'token_expired') return
  *   const { token } = await fetchVeltToken('/api/velt/token', { fresh: true })
  *   await client.identify(user, { authToken: token })

@@ -10,6 +10,10 @@ import type { ServerOptions } from 'node:https'
  * `server.listen` (such as `EADDRINUSE`) if the port is not available.
  *
  * @example
+ * ```js
+ * import { VeltAuthClient } from 'velt-auth'
+ * import { startEmulator } from 'velt-auth/emulator'
+ *
  * const emulator = await startEmulator()
  * const client = new VeltAuthClient({
  *   baseUrl: emulator.url,
@@ -18,9 +22,10 @@ import type { ServerOptions } from 'node:https'
  * })
  * emulator.fault({ error: { status: 'UNAVAILABLE' }, times: 2 })
  * const { token } = await client.generateToken({ userId: 'ada' })
- * emulator.verify(token).userId // 'ada'
- * emulator.requests.length // 3
+ * console.log(emulator.verify(token).userId) // 'ada'
+ * console.log(emulator.requests.length) // 3: two failed, and the third succeeded
  * await emulator.close()
+ * ```
  */
 export declare function startEmulator(options?: EmulatorOptions): Promise<Emulator>
 

@@ -8,13 +8,34 @@ export type { TokenProblem }
  * SvelteKit, Bun and Deno. If you pass the handler a second argument, `identify` and `onError` get it
  * too.
  *
- * ```js
- * // SvelteKit
- * const handle = veltTokenHandler({ client, identify: (_request, locals) => locals.user })
- * export const POST = ({ request, locals }) => handle(request, locals)
+ * In SvelteKit:
  *
- * // Hono
- * const handle = veltTokenHandler({ client, identify: (_request, c) => c.get('user') })
+ * ```ts
+ * type Locals = { user?: { id: string } }
+ *
+ * const handle = veltTokenHandler({
+ *   client,
+ *   identify: (_request, { user }: Locals) => user && { userId: user.id },
+ * })
+ * export const POST = ({ request, locals }: { request: Request; locals: Locals }) =>
+ *   handle(request, locals)
+ * ```
+ *
+ * In Hono:
+ *
+ * ```ts
+ * import type { Context } from 'hono'
+ * import { veltTokenHandler } from 'velt-auth/fetch'
+ *
+ * type User = { id: string } | undefined
+ *
+ * const handle = veltTokenHandler({
+ *   client,
+ *   identify: (_request, c: Context) => {
+ *     const user: User = c.get('user')
+ *     return user && { userId: user.id }
+ *   },
+ * })
  * app.all('/api/velt/token', (c) => handle(c.req.raw, c))
  * ```
  *
@@ -22,8 +43,7 @@ export type { TokenProblem }
  * see docs/frameworks.md.
  *
  * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`. The
- * promise never rejects.
+ * 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
  *   the first request.
