@@ -5,7 +5,7 @@ export type { TokenProblem }
 
 /**
  * Makes a token endpoint that takes a Web `Request` and returns a `Response`: for Hono, Next.js, Remix,
- * SvelteKit, Bun and Deno. If you pass the handler a second argument, `identify` and `onError` get it
+ * SvelteKit, Bun and Deno. If you pass a second argument to the handler, `identify` and `onError` get it
  * too.
  *
  * In SvelteKit:
@@ -39,14 +39,14 @@ export type { TokenProblem }
  * app.all('/api/velt/token', (c) => handle(c.req.raw, c))
  * ```
  *
- * In Next.js, make the client at the first request, since `next build` loads the module without secrets:
- * see docs/frameworks.md.
+ * In Next.js, create the client at the first request: `next build` also loads the module, and has no
+ * credentials. docs/frameworks.md has a sample.
  *
- * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
+ * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
- *   the first request.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. This function throws it, so
+ *   a wrong option is found when the server starts.
  */
 export function veltTokenHandler<Context = unknown>(
   options: TokenHandlerOptions<Context>,

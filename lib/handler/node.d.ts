@@ -18,11 +18,11 @@ export type { TokenProblem }
  * `userOf` and `site` are your own functions: `userOf` returns the user of a session cookie, and `site`
  * handles all other requests.
  *
- * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
+ * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
- *   the first request.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. This function throws it, so
+ *   a wrong option is found when the server starts.
  */
 export function veltTokenHandler(
   options: TokenHandlerOptions,
