@@ -271,7 +271,7 @@ export class VeltAuthClient {
   /**
    * Requests a new token from Velt, even if the cache has a token, and stores the new token in the cache.
    * Transient failures are retried within `maxAttempts` and `deadline`. While the circuit breaker is
-   * open, or Velt has sent `Retry-After`, the call rejects immediately and sends no request.
+   * open, or the `Retry-After` of a 429 holds, the call rejects immediately and sends no request.
    *
    * @param user a {@link VeltUser}, or the user id as a string
    * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without
