@@ -4,14 +4,14 @@
  * | code | what happened | retryable |
  * | --- | --- | --- |
  * | `ERR_VELT_CONFIG` | an option is missing or wrong | no |
- * | `ERR_VELT_INVALID_USER` | the user is missing a field, or a field is wrong | no |
+ * | `ERR_VELT_INVALID_USER` | a field of the user is missing, wrong or unknown | no |
  * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token | no |
  * | `ERR_VELT_REJECTED` | Velt rejected the request for another reason | no |
- * | `ERR_VELT_RATE_LIMITED` | Velt accepts no more requests at the moment | yes, after `retryAfter` |
+ * | `ERR_VELT_RATE_LIMITED` | Velt received too many requests | yes, after `retryAfter` |
  * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before Velt, failed (408, or 5xx except 501) | yes |
- * | `ERR_VELT_NETWORK` | DNS, connecting, TLS or the connection failed before a complete response arrived | see `retryable` |
+ * | `ERR_VELT_NETWORK` | no complete response arrived, because DNS, the connection or TLS failed | see `retryable` |
  * | `ERR_VELT_TIMEOUT` | no complete response arrived in time | yes |
- * | `ERR_VELT_BAD_RESPONSE` | the response has neither a token nor an error | see `retryable` |
+ * | `ERR_VELT_BAD_RESPONSE` | the response has neither a token nor an error of Velt | see `retryable` |
  * | `ERR_VELT_CLOSED` | the client was closed | no |
  */
 export type VeltAuthErrorCode =
@@ -44,8 +44,9 @@ export class VeltAuthError extends Error {
    */
   readonly retryable: boolean
   /**
-   * The number of requests that this call sent to Velt. It is 0 if the call failed before it sent one. It
-   * is also 0 if `close()`, or the `deadline` of `getToken`, ended the call during its request.
+   * The number of requests that this call sent to Velt. It is 0 if the call failed before it sent a
+   * request, for example because the circuit breaker was open. It is also 0 if `close()`, or the
+   * `deadline` of `getToken`, ended the call during its request.
    */
   readonly attempts: number
   /** The HTTP status of the last response. Absent if there was no response. */
@@ -55,7 +56,10 @@ export class VeltAuthError extends Error {
    * Absent if Velt sent none.
    */
   readonly status?: string
-  /** The delay before the next request that Velt asked for, in milliseconds. Absent if it did not. */
+  /**
+   * How long to wait before the next call, in milliseconds. It comes from a `Retry-After` of Velt or from
+   * the open circuit breaker. Absent if neither gave a time.
+   */
   readonly retryAfter?: number
   /** The technical cause: an error of the network or the system, or the message from Velt. */
   readonly cause?: Error
@@ -121,9 +125,9 @@ export interface VeltAuthClientOptions {
    */
   apiVersion?: 'v1' | 'v2' | null | undefined
   /**
-   * The URL of Velt's API. It must be https, or http on a loopback address (for the emulator). If it has
-   * a path, the requests use it as a prefix. Default: the environment variable `VELT_BASE_URL`, or
-   * `https://api.velt.dev`.
+   * The URL of Velt's API. It must be https, or http on a loopback address (for the emulator). A path in
+   * the URL is added before the path of each request. Default: the environment variable `VELT_BASE_URL`,
+   * or `https://api.velt.dev`.
    */
   baseUrl?: string | null | undefined
   /** The time limit of one attempt, in milliseconds, from 1. Default: 5000. */
@@ -142,9 +146,9 @@ export interface VeltAuthClientOptions {
    */
   proxy?: string | null | undefined
   /**
-   * CA certificates to trust, in PEM format, as `node:tls` takes them. They replace the built-in ones.
-   * Default: Mozilla's root certificates, which are built in, and the certificates in the file that the
-   * environment variable `NODE_EXTRA_CA_CERTS` names.
+   * CA certificates to trust, in PEM format: a string, a `Uint8Array` (such as a `Buffer`), or an array
+   * of these. They replace the default. Default: Mozilla's root certificates, which are built in, and the
+   * certificates in the file that the environment variable `NODE_EXTRA_CA_CERTS` names.
    */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
   /** The token cache of `getToken`. Default: 10,000 tokens in this process, and no shared cache. */
@@ -159,10 +163,10 @@ export interface VeltCacheOptions {
    */
   maxEntries?: number | null | undefined
   /**
-   * The URL of a Redis or Valkey server, such as `rediss://user:password@host:6379/0`, or a list of at
-   * least one URL for the nodes of a cluster. All servers with the same Redis share their tokens. The
-   * tokens are encrypted. The option `ca` applies to Redis too. While Redis cannot be reached, the client
-   * sends requests to Velt instead. Default: no shared cache.
+   * The URL of a Redis or Valkey server, such as `rediss://user:password@host:6379/0`, or, for a cluster,
+   * an array with the URLs of one or more nodes. All servers that use the same Redis share their tokens.
+   * The tokens are encrypted. The option `ca` applies to Redis too. While Redis cannot be reached, the
+   * client sends requests to Velt instead. Default: no shared cache.
    */
   redis?: string | readonly string[] | null | undefined
   /**
@@ -177,9 +181,8 @@ export interface VeltCallOptions {
   /** Aborts the call. The promise then rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal | null | undefined
   /**
-   * The time limit of this call, in milliseconds, from 1. For `getToken` it can only shorten the client's
-   * `deadline`: the call may wait for a request that it shares with other calls, and that request has the
-   * client's `deadline`. Default: the client's `deadline`.
+   * The time limit of this call, in milliseconds, from 1. For `getToken`, a `deadline` longer than the
+   * client's has no effect, since other calls share its request. Default: the client's `deadline`.
    */
   deadline?: number | null | undefined
 }
@@ -187,16 +190,17 @@ export interface VeltCallOptions {
 /** Options of one `getToken` call. */
 export interface VeltGetOptions extends VeltCallOptions {
   /**
-   * How long the token must still be valid, in milliseconds, from 0. If Velt cannot be reached, the call
-   * returns a cached token that is valid for less time, until it expires. It does the same if Velt does
-   * not respond within a second. At most half of a token's lifetime counts: otherwise a token that lives
-   * for less than `minValidity` would never be cached. Default: 3600000 (1 hour).
+   * How long the token must still be valid, in milliseconds, from 0. If Velt fails, or does not respond
+   * within a second, the call returns a cached token that is valid for less time, until it expires. If
+   * `minValidity` is more than half of a token's lifetime, half of the lifetime is used instead:
+   * otherwise tokens with a short lifetime could never be served from the cache. Default: 3600000 (1
+   * hour).
    */
   minValidity?: number | null | undefined
   /**
-   * How long ago the token may have been received from Velt, in milliseconds, from 0. A token that was
-   * received longer ago is not returned, also not while Velt fails. Use it when a token does not work
-   * although it has not expired. Default: no limit.
+   * The highest age of the token, in milliseconds, from 0. The age counts from the time when the token
+   * was received from Velt. An older token is not returned, also not while Velt fails. Use this option
+   * when a token does not work although it has not expired. Default: no limit.
    */
   maxAge?: number | null | undefined
 }
@@ -212,7 +216,7 @@ export interface VeltToken {
   expiresAt: number
 }
 
-/** Counters of a client, since it was made. */
+/** Counters of a client, since it was created. */
 export interface VeltAuthStats {
   /** `getToken` calls that got their token from the cache of this process, without waiting. */
   hits: number
@@ -220,7 +224,10 @@ export interface VeltAuthStats {
   misses: number
   /** `getToken` calls that waited for a lookup or a request that another call had started. */
   joins: number
-  /** `getToken` calls that got a token valid for less than `minValidity`, since Velt failed. */
+  /**
+   * `getToken` calls that got a token valid for less than `minValidity`, because Velt failed or did not
+   * respond within a second.
+   */
   staleServed: number
   /** Refreshes that started in the background, before the old token expired. */
   refreshes: number
@@ -231,8 +238,8 @@ export interface VeltAuthStats {
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**
-   * Failed calls, by code. Codes with no failures are absent. Errors that JavaScript finds before the call
-   * starts, such as a field of the wrong type, are not counted.
+   * Failed calls, by code. Codes with no failures are absent. Errors that JavaScript finds before the
+   * call starts, such as a field of the wrong type, are not counted.
    */
   failures: { [code in VeltAuthErrorCode]?: number }
 }
@@ -243,8 +250,8 @@ export interface VeltAuthStats {
  */
 export class VeltAuthClient {
   /**
-   * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong, or if the system has no
-   *   threads or files left. The message names the option and says what to write instead.
+   * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong, or if the system allows
+   *   no more threads or open files. The message names the option and says what to do.
    */
   constructor(options?: VeltAuthClientOptions)
 
@@ -256,28 +263,30 @@ export class VeltAuthClient {
    * failure.
    *
    * @param user a {@link VeltUser}, or the user id as a string
-   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without a
-   *   token.
+   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without
+   *   a token.
    */
   getToken(user: VeltUser | string, options?: VeltGetOptions): Promise<VeltToken>
 
   /**
-   * Requests a new token from Velt, even if the cache has one, and stores it in the cache. Transient
-   * failures are retried within `maxAttempts` and `deadline`.
+   * Requests a new token from Velt, even if the cache has a token, and stores the new token in the cache.
+   * Transient failures are retried within `maxAttempts` and `deadline`. While the circuit breaker is
+   * open, or the `Retry-After` of a 429 holds, the call rejects immediately and sends no request.
    *
    * @param user a {@link VeltUser}, or the user id as a string
-   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without a
-   *   token.
+   * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without
+   *   a token.
    */
   generateToken(user: VeltUser | string, options?: VeltCallOptions): Promise<VeltToken>
 
   /**
    * Removes all cached tokens of a user: in this process immediately, and within a second on every server
-   * that uses the same shared cache. It does not revoke tokens: a browser that has one can use it until it
-   * expires.
+   * that uses the same shared cache. Tokens in browsers are not revoked: a browser can use its token
+   * until the token expires.
    *
-   * @throws {VeltAuthError} `ERR_VELT_NETWORK` if the shared cache could not be reached. The tokens in this
-   *   process are removed even then. Other servers may still have theirs: call it again.
+   * @throws {VeltAuthError} `ERR_VELT_NETWORK` if the shared cache could not be reached. The tokens in
+   *   this process are removed even then. Other servers may still serve tokens of the user, so call
+   *   `invalidate` again.
    */
   invalidate(user: { userId: string }): Promise<void>
 
@@ -289,16 +298,20 @@ export class VeltAuthClient {
 }
 
 /**
- * Requests a new token from Velt. It replaces the function `generateVeltAuthToken` in Velt's guide. Calls
- * with the same client options share one connection pool.
+ * Requests a new token from Velt. This function replaces the function `generateVeltAuthToken` in Velt's
+ * guide. Calls with the same client options share one connection pool.
  *
  * ```js
- * app.get('/generate-velt-jwt-token', requireLogin, async (req, res, next) => {
+ * app.get('/generate-velt-jwt-token', async (req, res, next) => {
  *   try {
+ *     if (!req.user) {
+ *       res.sendStatus(401)
+ *       return
+ *     }
  *     const token = await generateVeltAuthToken({ userId: req.user.id, email: req.user.email })
  *     res.set('Cache-Control', 'no-store').json(token)
  *   } catch (error) {
- *     next(error) // Express 4 does not catch rejections, and Node would exit.
+ *     next(error) // Express 4 does not catch a rejection: it would end the process.
  *   }
  * })
  * ```

@@ -101,7 +101,7 @@ test('maxAge: concurrent and repeated calls share one new token', async (t) => {
   assert.equal(emulator.requests.length, 2)
 })
 
-test('a valid token is served after about a second while Velt is silent', async (t) => {
+test('a valid token is served after about a second if Velt does not respond', async (t) => {
   const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: 8000 })
   const first = await client.getToken('ada')
   while (first.expiresAt - Date.now() > 3500) await new Promise(setImmediate)
@@ -135,7 +135,7 @@ test('a Retry-After of one call holds for all calls of the client', async (t) =>
   assert.equal(emulator.requests.length, 2)
 })
 
-test('a full cache answers while 10,000 users are invalidated', async (t) => {
+test('a full cache serves tokens while 10,000 users are invalidated', async (t) => {
   const { client } = await emulateWithClient(t, { deadline: 15_000 })
   const users = Array.from({ length: 10_000 }, (_, index) => `user-${index}`)
   await Promise.all(users.map((user) => client.getToken(user)))

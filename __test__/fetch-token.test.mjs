@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { createAuthProvider, fetchVeltToken, VeltTokenError } from 'velt-auth/browser'
 import { listen } from './support/servers.mjs'
 
-/** Starts a server that sends `answers` in order, and records its requests in `asked`. */
+/** Starts a server that sends the responses `answers` in order, and records its requests in `asked`. */
 async function startEndpoint(t, ...answers) {
   const asked = []
   const server = createServer(({ method, headers }, res) => {

@@ -1,4 +1,4 @@
-// Mistakes that a new user makes: the message says what to do.
+// Wrong input and setup that are common for a new user: the message says what to do.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -20,7 +20,7 @@ async function startEndpoint(t, options) {
   }
 }
 
-test('a user that is a number', async () => {
+test('a user that is a number: the message says to use String()', async () => {
   const client = new VeltAuthClient({ apiKey: 'key', authToken: 'auth' })
   for (const user of [7, 7n]) {
     await assert.rejects(client.getToken(user), {
@@ -47,7 +47,7 @@ test('a 405 names the methods to use', async (t) => {
   }
 })
 
-test('an identify that throws is not a wrong setup', async (t) => {
+test('an identify that throws: the message says that the user could not be determined', async (t) => {
   const broken = new Error('the session store is down')
   const reject = async () => {
     throw broken
@@ -68,7 +68,7 @@ test('an identify that throws is not a wrong setup', async (t) => {
   }
 })
 
-test('an identify that makes a client with wrong options is a wrong setup', async (t) => {
+test('an identify that makes a client with wrong options: the message names the setup', async (t) => {
   const identify = () => new VeltAuthClient({ timeOut: 5 })
   const call = await startEndpoint(t, { identify })
   const { code, message } = await call()
@@ -76,7 +76,7 @@ test('an identify that makes a client with wrong options is a wrong setup', asyn
   assert.equal(message, 'The token endpoint is not set up correctly.')
 })
 
-test('wrong options of createAuthProvider', () => {
+test('wrong options of createAuthProvider throw a TypeError that names the option', () => {
   const user = { userId: 'ada' }
   for (const [options, message] of [
     [undefined, /options must be an object such as \{ user: \{ userId: 'ada' \} \}, not undefined/],

@@ -127,7 +127,8 @@ test('20 workers in sequence use the addon while the main thread never loads it'
 })
 
 // Only a debug build has `panicInCall`. CI tests a debug build.
-const skip = !isRequired && !addon.panicInCall && 'the addon is a release build: npm run build:dev'
+const skip =
+  !isRequired && !addon.panicInCall && 'the addon is a release build: npm run build:debug'
 
 test('a panic in Rust rejects the promise, and the next call works', { skip }, async (t) => {
   const { emulator, options } = await emulateWithClient(t)

@@ -39,7 +39,7 @@ test('the demo returns a token to a signed-in user, and a 401 to others', async 
 })
 
 for (const name of ['express', 'fastify', 'hono']) {
-  test(`example:${name} returns a token to a signed-in user, and a 401 to others`, async (t) => {
+  test(`the ${name} example returns a token to a signed-in user, and a 401 to others`, async (t) => {
     const env = { PORT: '0' }
     const url = await startServer(t, process.execPath, ['examples/start.mjs', name], { env })
     const signIn = await fetch(`${url}/sign-in/bob`, { method: 'POST' })

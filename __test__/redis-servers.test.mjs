@@ -30,7 +30,7 @@ test('clients share tokens through a Redis Cluster of three nodes', REDIS, async
   assert.ok(Date.now() - invalidatedAt < 1000)
 })
 
-test('clients share tokens through a master that a Sentinel knows', REDIS, async (t) => {
+test('clients share tokens through a master that a Sentinel names', REDIS, async (t) => {
   const { redis, emulator, options } = await start(t)
   const sentinel = await startSentinel(t, redis)
   const cache = { redis: 'redis://mymaster', sentinels: [sentinel.url] }
@@ -70,7 +70,7 @@ test('clients share tokens through a Redis with TLS and a password', REDIS, asyn
   assert.equal(emulator.requests.length, 1)
 })
 
-test('a Redis that never responds does not make calls exceed their deadline', async (t) => {
+test('calls keep their deadline while Redis does not respond', async (t) => {
   const { emulator, options } = await emulate(t)
   const { port } = await listen(t, createServer(), '')
   const cache = { redis: `redis://127.0.0.1:${port}` }

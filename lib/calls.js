@@ -1,4 +1,4 @@
-// Makes promises of the calls that the addon runs. The addon hands over the outcomes in batches.
+// Makes a promise for each call of the addon. The addon returns the outcomes in batches.
 
 'use strict'
 
@@ -21,12 +21,12 @@ const resolvers = []
 const freeNumbers = []
 
 /**
- * Exists while calls are pending, and up to `IDLE_CHECK` longer. `native` is the addon's half.
+ * Exists while calls are pending, and up to `IDLE_CHECK` longer. `native` is the object of the addon.
  * `timer` keeps the process alive while calls are pending.
  *
- * `native` must be released when idle: the addon holds `takeOutcomes`, and what the addon holds is
- * never collected. A test runner that loads this module once for each test file would leak every
- * copy.
+ * `native` must be released when idle: the addon holds a reference to `takeOutcomes`, so
+ * `takeOutcomes` and its whole realm are not garbage-collected. A test runner that loads this module
+ * once for each test file would leak every copy.
  *
  * @type {{ native: Calls, timer: NodeJS.Timeout } | undefined}
  */

@@ -29,7 +29,7 @@ Object.defineProperties(VeltAuthError.prototype, {
 })
 
 /**
- * An error for input that is wrong, thrown before any request is sent.
+ * An error for invalid input. It is thrown before a request is sent.
  *
  * @param {'ERR_VELT_CONFIG' | 'ERR_VELT_INVALID_USER'} code
  * @param {string} message names the field and says what to write instead

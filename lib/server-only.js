@@ -1,4 +1,4 @@
-// Bundlers take this file instead of the package when they build for a browser.
+// Bundlers use this file instead of the package when they build for a browser.
 
 'use strict'
 

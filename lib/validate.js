@@ -1,4 +1,4 @@
-// Validates the names and types of what users pass. Only JavaScript can see these: N-API converts
+// Validates the names and types of options and users. Only JavaScript can see these: N-API converts
 // values before Rust reads them. The Rust core validates the content, such as URLs and ranges.
 
 'use strict'
@@ -17,8 +17,8 @@ const { invalidInput } = require('./errors.js')
  * Validates an object. Other fields than `fields` are an error. `null` counts as absent, since
  * databases return it for missing values.
  *
- * The result has all fields, absent ones as `undefined`, in the order of `fields`. So N-API, which also
- * reads inherited properties, never reads one: a polluted `Object.prototype` makes no user an admin.
+ * The result has all fields, in the order of `fields`. Absent fields are `undefined`. N-API also reads
+ * inherited properties, so a missing `isAdmin` would be read from a polluted `Object.prototype`.
  *
  * @template T
  * @param {{ [K in keyof T]-?: Validator<T[K]> }} fields
@@ -89,7 +89,7 @@ function boolean(value, path, code) {
   return value
 }
 
-/** The longest delay of a Node timer, in milliseconds. The same limit serves for all units. */
+/** The longest delay of a Node timer, in milliseconds. Other units have the same limit. */
 const MAX_INTEGER = 2 ** 31 - 1
 
 /**
@@ -153,7 +153,7 @@ function typeName(value) {
 }
 
 /**
- * What an error message adds where a number was given for a string.
+ * The hint in an error message if a number was given instead of a string.
  *
  * @param {unknown} value
  */

@@ -103,9 +103,9 @@ const table = [
 ]
 const page = `# Runtimes
 
-This table shows the result of [the same checks](https://github.com/velt-auth/velt-auth/blob/main/__test__/runtimes/checks.cjs)
-in each runtime, with the package installed from its tarballs. \`npm run test:runtimes\` downloads the
-runtimes, runs the checks and writes the table.
+Each row of the table is a runtime, and each column is one of [the checks](https://github.com/velt-auth/velt-auth/blob/main/__test__/runtimes/checks.cjs).
+The package was installed from its tarballs. \`npm run test:runtimes\` downloads the runtimes, runs the
+checks and writes the table. \`n/a\` means that the check does not apply.
 
 ${table.join('\n')}
 `

@@ -15,6 +15,9 @@ const CHARTS = {
 }
 
 const PAGE = new URL('../../docs/performance.md', import.meta.url)
+/** The charts as URLs: the package contains docs/, but not bench/. */
+const CHARTS_URL = 'https://raw.githubusercontent.com/velt-auth/velt-auth/main/bench/results/'
+
 const BEGIN = '<!-- results: written by `npm run bench` -->\n'
 const END = '<!-- end of results -->'
 
@@ -38,7 +41,7 @@ export function writeReport(results, target) {
   }
 }
 
-/** Writes the results into docs/performance.md, so that nobody copies numbers by hand. */
+/** Writes the results into docs/performance.md, so that no number is copied by hand. */
 export function writePage(results) {
   const page = readFileSync(PAGE, 'utf8')
   const [before] = page.split(BEGIN)
@@ -48,7 +51,7 @@ export function writePage(results) {
     parts.push(`### ${scenario.title}`, scenarioTable(scenario))
     for (const metric of CHARTS[scenario.name] ?? []) {
       const title = `${scenario.title}: ${METRICS[metric].title}`
-      parts.push(`![${title}](../bench/results/${scenario.name}-${metric}.svg)`)
+      parts.push(`![${title}](${CHARTS_URL}${scenario.name}-${metric}.svg)`)
     }
   }
   writeFileSync(PAGE, `${before}${BEGIN}\n${parts.join('\n\n')}\n\n${END}${after}`)

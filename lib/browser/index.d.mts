@@ -4,8 +4,8 @@ import type { TokenProblem } from '../handler/endpoint.js'
 export type { VeltToken }
 
 /**
- * The fields of a user in Velt's SDK that a token depends on. Your object may have more fields, such as
- * `photoUrl` or `color`; Velt's documentation lists them.
+ * A user of Velt's SDK. Velt compares `userId`, `organizationId` and `email` with the token. Your object
+ * may have more fields, such as `photoUrl` or `color`: see Velt's documentation.
  */
 export interface AuthProviderUser {
   /** Your own unique id of the user. */
@@ -21,12 +21,12 @@ export interface AuthProviderUser {
 /** Options of {@link createAuthProvider}. An unknown option is a `TypeError`. */
 export interface AuthProviderOptions<User extends AuthProviderUser = AuthProviderUser> {
   /**
-   * The signed-in user, as Velt's SDK shows them. `userId`, `organizationId` and `email` must be the ones
-   * that `identify` on your server returns.
+   * The signed-in user, for Velt's SDK. `userId`, `organizationId` and `email` must have the same values
+   * as in `identify` on your server.
    */
   user: User
   /**
-   * The URL of your token endpoint, on your own origin: a path, or a whole URL. Default:
+   * The URL of your token endpoint, on your own origin: a path or a complete URL. Default:
    * `'/api/velt/token'`.
    */
   endpoint?: string | undefined
@@ -36,7 +36,7 @@ export interface AuthProviderOptions<User extends AuthProviderUser = AuthProvide
 export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> {
   /** The user from the options. */
   user: User
-  /** Velt's SDK does not retry, since `generateToken` retries by itself. */
+  /** Turns off the retries of Velt's SDK, because `generateToken` retries itself. */
   retryConfig: { retryCount: number }
   /**
    * Fetches a token from the endpoint and resolves to it as a string. Rejects with a
@@ -50,10 +50,12 @@ export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> 
  * it once for each user, in React with `useMemo`: Velt's SDK starts again with each new object.
  *
  * Concurrent calls of its `generateToken` share one request. Transient failures are retried, as described
- * at {@link fetchVeltToken}. A call before the last token has expired means that Velt rejected that token,
- * so the server requests a new token from Velt instead of using its cache.
+ * at {@link fetchVeltToken}. If Velt's SDK calls it before the last token has expired, Velt has rejected
+ * that token. The request then has `Cache-Control: no-cache`: the server responds with a token that it
+ * received from Velt in the last 10 seconds.
  *
- * @throws {TypeError} if an option is missing, wrong or unknown. The message says what to write instead.
+ * @throws {TypeError} if an option is missing, wrong or unknown, for example if there is no user yet. The
+ *   message says what to write instead.
  */
 export function createAuthProvider<User extends AuthProviderUser>(
   options: AuthProviderOptions<User>,
@@ -62,10 +64,10 @@ export function createAuthProvider<User extends AuthProviderUser>(
 /**
  * Fetches a token for `client.identify(user, { authToken: token })`.
  *
- * ```js
+ * ```ts
  * const { token } = await fetchVeltToken()
  * await client.identify(user, { authToken: token })
- * client.on('error').subscribe(async ({ code }) => {
+ * client.on('error').subscribe(async ({ code }: { code?: string }) => {
  *   if (code !== 'token_expired') return
  *   const { token } = await fetchVeltToken('/api/velt/token', { fresh: true })
  *   await client.identify(user, { authToken: token })
@@ -73,14 +75,14 @@ export function createAuthProvider<User extends AuthProviderUser>(
  * ```
  *
  * Transient failures are retried up to three times. These are: no response (the connection failed, or 30
- * seconds passed), 429, 503, 504, and a 502 that is not from the token endpoint (for example from a proxy).
- * The delay before a retry is that of `Retry-After`, or 1, 2 and 4 seconds without that header, plus up to
- * half as much at random.
+ * seconds passed), 429, 503, 504, and a 502 that is not from the token endpoint (for example from a
+ * proxy). The wait before a retry is the time in `Retry-After`. Without that header it is 1 second, then
+ * 2, then 4. Up to half of this time is added at random.
  *
- * All other failures, such as 401 or 403, reject immediately. So does a `Retry-After` of more than a
- * minute.
+ * All other failures, such as 401 or 403, reject immediately. The call also rejects immediately if
+ * `Retry-After` is more than a minute.
  *
- * @param endpoint the URL of your token endpoint, on your own origin: a path, or a whole URL. Default:
+ * @param endpoint the URL of your token endpoint, on your own origin: a path or a complete URL. Default:
  *   `'/api/velt/token'`
  * @throws {VeltTokenError} The promise rejects if no token could be fetched.
  */
@@ -88,14 +90,17 @@ export function fetchVeltToken(
   endpoint?: string,
   options?: {
     /**
-     * Whether Velt rejected the last token. The server then responds with a new token, and not with one
-     * from its cache. Default: `false`.
+     * `true` if Velt rejected the last token. The server then responds with a token that it received from
+     * Velt in the last 10 seconds. Default: `false`.
      */
     fresh?: boolean | undefined
   },
 ): Promise<VeltToken>
 
-/** The error of {@link fetchVeltToken} and `generateToken`. */
+/**
+ * The error of {@link fetchVeltToken} and `generateToken`. Its message names the endpoint, for example
+ * `/api/velt/token responded with 401: Sign in first.`
+ */
 export class VeltTokenError extends Error {
   private constructor()
   readonly name: 'VeltTokenError'

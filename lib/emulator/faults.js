@@ -15,7 +15,7 @@ const { HTTP_CODES, JSON_TYPE, errorResponse } = require('./api.js')
  * @typedef {import('node:net').Socket} Socket
  */
 
-/** The faults that are left, oldest first. */
+/** The faults that still apply to at least one request, oldest first. */
 class FaultQueue {
   /** @type {{ fault: Fault, timesLeft: number }[]} */
   #queue = []

@@ -3,13 +3,17 @@ import type { ServerOptions } from 'node:https'
 
 /**
  * Starts an emulator of Velt's token API on this machine. It supports both API versions, checks the
- * credentials, makes signed tokens, and simulates faults on demand. It may be stricter than Velt: it
- * rejects unknown fields and fields of the wrong type.
+ * credentials, makes signed tokens, and simulates faults on demand. It rejects unknown fields and fields
+ * of the wrong type; Velt may accept them.
  *
  * The promise rejects with a `TypeError` if an option is unknown or wrong, and with the error of Node's
  * `server.listen` (such as `EADDRINUSE`) if the port is not available.
  *
  * @example
+ * ```js
+ * import { VeltAuthClient } from 'velt-auth'
+ * import { startEmulator } from 'velt-auth/emulator'
+ *
  * const emulator = await startEmulator()
  * const client = new VeltAuthClient({
  *   baseUrl: emulator.url,
@@ -18,9 +22,10 @@ import type { ServerOptions } from 'node:https'
  * })
  * emulator.fault({ error: { status: 'UNAVAILABLE' }, times: 2 })
  * const { token } = await client.generateToken({ userId: 'ada' })
- * emulator.verify(token).userId // 'ada'
- * emulator.requests.length // 3
+ * console.log(emulator.verify(token).userId) // 'ada'
+ * console.log(emulator.requests.length) // 3: two failed, and the third succeeded
  * await emulator.close()
+ * ```
  */
 export declare function startEmulator(options?: EmulatorOptions): Promise<Emulator>
 
@@ -33,8 +38,8 @@ export interface EmulatorOptions {
   /** The API key that the emulator accepts. Default: `'emulator-api-key'`. */
   apiKey?: string | undefined
   /**
-   * The auth token that the emulator accepts, until {@link Emulator.rotateAuthToken} changes it.
-   * Default: `'emulator-auth-token'`.
+   * The auth token that the emulator accepts, until {@link Emulator.rotateAuthToken} changes it. Default:
+   * `'emulator-auth-token'`.
    */
   authToken?: string | undefined
   /** Serves https with these options (`key`, `cert`, `minVersion`, …). Default: plain http. */
@@ -73,8 +78,8 @@ export interface Emulator extends AsyncDisposable {
    */
   fault(fault: Fault): void
   /**
-   * Removes all faults and empties `requests`. A fault that a request is already using continues. The
-   * auth token stays. Your clients keep their cache and the state of their circuit breaker.
+   * Removes all faults and empties `requests`. A request that already has a fault keeps it. The auth
+   * token does not change. Your clients keep their cache and the state of their circuit breaker.
    */
   reset(): void
   /**
@@ -88,17 +93,16 @@ export interface Emulator extends AsyncDisposable {
 }
 
 /**
- * A deviation from the usual response. All parts of the response that the fault does not name stay as
- * usual: `{ delay: 50 }` sends a token late, `{ truncate: true }` sends half of a token response,
- * `{ status: 503 }` sends a 503 with an empty body. The emulator cuts or resets the real TCP connection,
- * with TLS too.
+ * A change to the normal response. The fault changes only the parts that it names: `{ delay: 50 }` sends
+ * a token late, `{ truncate: true }` sends half of a token response. A `status` alone sends an empty
+ * body. The emulator cuts or resets the real TCP connection, also under TLS.
  */
 export interface Fault {
   /** The number of requests that the fault applies to; may be `Infinity`. Default: 1. */
   times?: number | undefined
   /**
    * Returns whether the fault applies to a request. The emulator calls it when the request has been
-   * received and recorded, before it responds. A test can therefore also use it to wait for a request.
+   * received and recorded, before it responds. So a test can also use `match` to wait for a request.
    * Default: the fault applies to every request.
    */
   match?: ((request: RecordedRequest) => boolean) | undefined
@@ -143,11 +147,11 @@ export interface RecordedRequest {
   readonly body: unknown
   /** The time when the last byte arrived, as Unix time in milliseconds. It comes from `Date.now`. */
   readonly receivedAt: number
-  /** The HTTP status of the response; `undefined` before the response, and if the response was cut. */
+  /** The HTTP status of the response. It is `undefined` before the response, and if the response was cut. */
   status: number | undefined
   /**
-   * Resolves when the exchange is over: to `'answered'` if the whole response was sent, to `'aborted'` if
-   * the connection closed before that.
+   * Resolves to `'answered'` when the complete response was sent, or to `'aborted'` when the connection
+   * was closed before that.
    */
   readonly closed: Promise<'answered' | 'aborted'>
 }

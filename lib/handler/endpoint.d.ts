@@ -13,14 +13,15 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
   /** A `VeltAuthClient`. */
   client: TokenClient
   /**
-   * Returns the signed-in user from your own session: a `VeltUser`, or the user id as a string. It may
-   * be async. `null`, `undefined` and `false` mean that no user is signed in; the endpoint then
-   * responds with 401.
+   * Returns the signed-in user from your own session: a `VeltUser`, or the user id as a string. It may be
+   * async. `null`, `undefined` and `false` mean that no user is signed in; the endpoint then responds
+   * with 401.
    *
-   * The endpoint has no other source of identity. It never reads a user from the body, the query or the
-   * headers of the request.
+   * The endpoint takes the user only from `identify`. It never reads a user from the body, the query or
+   * the headers of the request.
    *
-   * If `identify` throws, the endpoint responds with 500.
+   * If `identify` throws, the endpoint responds with 500 and the message "The server could not determine
+   * the user." The error goes to `onError`.
    */
   identify: (
     ...args: Args
@@ -34,9 +35,9 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
   /** The HTTP methods to accept. The endpoint responds to others with 405. Default: `['POST']`. */
   methods?: readonly ('GET' | 'POST')[] | undefined
   /**
-   * Called with each error, including the details that the browser does not get. The other arguments
-   * are those of `identify`. It is not called if the browser has closed the connection.
-   * Default: `console.error`.
+   * Called with each error, including the details that the browser does not get. The other arguments are
+   * those of `identify`. `onError` is not called if the browser has closed the connection. Default:
+   * `console.error`.
    */
   onError?: ((error: unknown, ...args: Args) => void) | undefined
 }
@@ -49,8 +50,8 @@ export interface TokenProblem {
      * | --- | --- | --- |
      * | `unauthenticated` | 401 | no user is signed in |
      * | `method_not_allowed` | 405 | the HTTP method is not one of `methods` |
-     * | `rate_limited` | 429 | Velt accepts no more requests at the moment |
-     * | `server_error` | 500 | `identify` threw, or the endpoint is not set up correctly |
+     * | `rate_limited` | 429 | Velt received too many requests |
+     * | `server_error` | 500 | `identify` threw an error, or the endpoint is not set up correctly |
      * | `upstream_error` | 502 | Velt rejected the request, or sent an invalid response |
      * | `unavailable` | 503 | Velt cannot be reached, or has failed |
      * | `upstream_timeout` | 504 | Velt did not respond in time |

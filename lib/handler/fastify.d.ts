@@ -5,8 +5,8 @@ export type TokenHandlerOptions = Options<[request: FastifyRequest]>
 export type { TokenProblem }
 
 /**
- * Makes a token endpoint for Fastify 5. It is a plugin; its path is the `prefix` that you register it
- * with.
+ * Makes a token endpoint for Fastify 5. The result is a plugin. Its path is the `prefix` that you pass to
+ * `register`.
  *
  * ```js
  * app.register(veltTokenHandler({
@@ -17,10 +17,10 @@ export type { TokenProblem }
  *
  * In TypeScript, declare `request.user` in `interface FastifyRequest` of the module `fastify`.
  *
- * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`.
+ * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
- *   the first request.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. This function throws it, so
+ *   a wrong option is found when the server starts.
  */
 export function veltTokenHandler(options: TokenHandlerOptions): FastifyPluginAsync

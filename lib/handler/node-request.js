@@ -1,4 +1,4 @@
-// Reads what the token endpoint needs from Node's own request and response. All frameworks that run on
+// Reads the parts that the token endpoint needs from Node's own request and response. All frameworks that run on
 // `node:http` give access to these.
 
 'use strict'

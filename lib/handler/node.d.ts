@@ -8,16 +8,21 @@ export type { TokenProblem }
  * Makes a token endpoint for `node:http`, and for frameworks that pass Node's own requests and responses.
  *
  * ```js
+ * import { createServer } from 'node:http'
+ * import { veltTokenHandler } from 'velt-auth/node'
+ *
  * const handle = veltTokenHandler({ client, identify: (req) => userOf(req.headers.cookie) })
  * createServer((req, res) => (req.url === '/api/velt/token' ? handle(req, res) : site(req, res)))
  * ```
  *
- * It responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405, 429, 500,
- * 502, 503 or 504. Every response has `Cache-Control: no-store`. The
- * promise never rejects.
+ * `userOf` and `site` are your own functions: `userOf` returns the user of a session cookie, and `site`
+ * handles all other requests.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. It is thrown here, not at
- *   the first request.
+ * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
+ *
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. This function throws it, so
+ *   a wrong option is found when the server starts.
  */
 export function veltTokenHandler(
   options: TokenHandlerOptions,

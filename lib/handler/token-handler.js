@@ -7,8 +7,8 @@ const { VeltAuthError, invalidInput } = require('../errors.js')
 const { arrayOf, object, oneOf } = require('../validate.js')
 
 /**
- * What an adapter passes: the parts of an HTTP request that the endpoint uses. `isClosed` says whether
- * the browser has closed the connection.
+ * The parts of an HTTP request that the endpoint uses. Each adapter makes this object. `isClosed` says
+ * whether the browser has closed the connection.
  *
  * @typedef {{ method?: string, cacheControl?: string | null, isClosed: () => boolean }} EndpointRequest
  * @typedef {{ status: number, headers: Record<string, string>, body: string }} EndpointResponse
@@ -16,8 +16,8 @@ const { arrayOf, object, oneOf } = require('../validate.js')
  */
 
 /**
- * What the browser gets. Only `onError` gets the cause, since that may be confidential. The 405 replaces
- * its message by one with the names of the methods.
+ * The problems that the browser gets. Only `onError` gets the cause, since the cause may be confidential.
+ * A 405 has its own message, with the names of the methods.
  */
 const PROBLEMS = /** @type {Record<ProblemCode, { status: number, message: string }>} */ ({
   unauthenticated: { status: 401, message: 'Sign in first.' },
@@ -89,20 +89,21 @@ function createTokenHandler(options) {
 
     /** @param {unknown} error @param {string} [message] for an error that is not a `VeltAuthError` */
     function failed(error, message) {
-      // If the browser closed the connection, nobody reads the response, so the error is not reported.
+      // A browser that has closed the connection does not get the response. That is no error.
       if (!isClosed()) void reportError(onError, error, args)
       return errorResponse(error, message)
     }
   }
 }
 
-/** A token that was made within this time is new enough for `no-cache`, in milliseconds. */
+/** A token that was received within this time is new enough for `no-cache`, in milliseconds. */
 const NO_CACHE_MAX_AGE = 10_000
 
 /**
- * A browser sends `no-cache` when its token was rejected before it expired: it must not get the same
- * token again. But a browser must not be able to cause one request to Velt each time. A closed
- * connection does not cancel this call: the token is cached for the next request.
+ * A browser sends `no-cache` if Velt rejected its token before the token expired. The browser must not
+ * get the same token again. But a browser must not be able to cause a request to Velt with each of its
+ * own requests, so a token that is a few seconds old is returned again. A closed connection does not
+ * cancel this call: the token is cached for the next request.
  *
  * @param {import('./endpoint.js').TokenClient} client
  * @param {import('../../index.js').VeltUser | string} user
