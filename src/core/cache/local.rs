@@ -41,7 +41,7 @@ pub enum Lookup {
     Miss,
 }
 
-/// The order in which requests were begun: the outcome of an older request never replaces the outcome
+/// The order in which requests started: the outcome of an older request never replaces the outcome
 /// of a newer one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct SequenceNumber(u64);
@@ -62,9 +62,9 @@ struct OfUserId {
     /// differ in the other fields.
     cached: Vec<Arc<User>>,
     in_flight: usize,
-    /// Outcomes of requests up to this one are not kept: the user id was invalidated after they began.
-    floor: SequenceNumber,
-    /// As `floor`, for a user that Velt rejected.
+    /// The last request before the last invalidation: up to this one, outcomes are not kept.
+    invalidated: SequenceNumber,
+    /// As `invalidated`, for users that Velt rejected.
     rejected: Vec<(Arc<User>, SequenceNumber)>,
 }
 
@@ -74,8 +74,8 @@ struct State {
     user_ids: HashMap<String, OfUserId>,
     bytes: usize,
     last_number: SequenceNumber,
-    /// As [`OfUserId::floor`], for all user ids.
-    floor: SequenceNumber,
+    /// As [`OfUserId::invalidated`], for all user ids.
+    cleared: SequenceNumber,
 }
 
 /// Tokens by user.
@@ -85,7 +85,7 @@ pub struct LocalCache {
     state: Mutex<State>,
 }
 
-/// A request that has begun and whose outcome may be kept.
+/// A request that has started, and whose outcome may be kept.
 #[derive(Debug)]
 pub struct InFlight {
     cache: Arc<LocalCache>,
@@ -93,7 +93,7 @@ pub struct InFlight {
     number: SequenceNumber,
 }
 
-/// Entries that were removed. To drop a million of them takes a while: do it where nobody waits.
+/// Entries that were removed. To drop a million of them takes a while: do it where no call waits.
 #[derive(Debug)]
 #[must_use]
 pub struct Removed {
@@ -112,7 +112,7 @@ impl LocalCache {
                 user_ids: HashMap::new(),
                 bytes: 0,
                 last_number: SequenceNumber::default(),
-                floor: SequenceNumber::default(),
+                cleared: SequenceNumber::default(),
             }),
         }
     }
@@ -171,11 +171,11 @@ impl LocalCache {
     /// Removes all tokens of a user id. Outcomes of its requests in flight are not kept either.
     pub fn invalidate(&self, user_id: &str) {
         let mut state = self.lock();
-        let floor = state.last_number;
+        let last = state.last_number;
         let Some(of_user_id) = state.user_ids.get_mut(user_id) else {
             return;
         };
-        of_user_id.floor = floor;
+        of_user_id.invalidated = last;
         for user in std::mem::take(&mut of_user_id.cached) {
             state.remove_entry(&user);
         }
@@ -185,7 +185,7 @@ impl LocalCache {
     /// Removes all tokens. Outcomes of requests in flight are not kept either.
     pub fn clear(&self) -> Removed {
         let mut state = self.lock();
-        state.floor = state.last_number;
+        state.cleared = state.last_number;
         state.bytes = 0;
         Removed {
             _entries: std::mem::replace(&mut state.entries, LruCache::unbounded()),
@@ -265,7 +265,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.cache.lock();
-        if self.number <= state.floor {
+        if self.number <= state.cleared {
             // `clear` removed what was known of it.
             return;
         }
@@ -284,7 +284,7 @@ impl State {
         let newer = |number: SequenceNumber| number > request.number;
         let of_user_id = self.user_ids.get(&request.user.user_id);
         let is_outdated = of_user_id.is_none_or(|of_user_id| {
-            of_user_id.floor >= request.number
+            of_user_id.invalidated >= request.number
                 || of_user_id
                     .rejected
                     .iter()
@@ -294,7 +294,7 @@ impl State {
             .entries
             .peek(&request.user)
             .is_some_and(|entry| newer(entry.number));
-        !(is_outdated || is_older || self.floor >= request.number)
+        !(is_outdated || is_older || self.cleared >= request.number)
     }
 
     fn insert(&mut self, user: &Arc<User>, entry: Entry) {

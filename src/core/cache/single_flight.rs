@@ -18,9 +18,9 @@ type Outcome = Result<Token, Error>;
 
 /// The requests in flight: by user id, since [`SingleFlight::forget`] names one, and then by user.
 #[derive(Clone, Debug, Default)]
-pub struct SingleFlight(Arc<Mutex<Flights>>);
+pub struct SingleFlight(Arc<Mutex<Requests>>);
 
-type Flights = HashMap<String, HashMap<Arc<User>, Follower>>;
+type Requests = HashMap<String, HashMap<Arc<User>, Follower>>;
 
 /// The part that a caller has in a request.
 #[derive(Debug)]
@@ -48,16 +48,16 @@ impl SingleFlight {
     /// Joins the request in flight for `user`, or registers the caller as the leader of a new one.
     #[must_use]
     pub fn join(&self, user: &Arc<User>) -> Role {
-        let mut flights = self.lock();
-        if let Some(follower) = flights
+        let mut requests = self.lock();
+        if let Some(follower) = requests
             .get(&user.user_id)
-            .and_then(|flights| flights.get(user))
+            .and_then(|requests| requests.get(user))
         {
             return Role::Follower(follower.clone());
         }
         let (sender, receiver) = watch::channel(None);
         let follower = Follower(receiver);
-        flights
+        requests
             .entry(user.user_id.clone())
             .or_default()
             .insert(Arc::clone(user), follower.clone());
@@ -79,7 +79,7 @@ impl SingleFlight {
         *self.lock() = HashMap::new();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Flights> {
+    fn lock(&self) -> MutexGuard<'_, Requests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,8 +109,8 @@ impl Leader {
     }
 
     fn leave(&self) {
-        let mut flights = self.single_flight.lock();
-        let Some(of_user) = flights.get_mut(&self.user.user_id) else {
+        let mut requests = self.single_flight.lock();
+        let Some(of_user) = requests.get_mut(&self.user.user_id) else {
             return;
         };
         // After `forget`, a newer leader may stand in this one's place.
@@ -119,7 +119,7 @@ impl Leader {
             of_user.remove(&self.user);
         }
         if of_user.is_empty() {
-            flights.remove(&self.user.user_id);
+            requests.remove(&self.user.user_id);
         }
     }
 }

@@ -128,7 +128,7 @@ where
     }
 }
 
-/// A random time from a half to the whole of 300 ms, 600 ms, 1.2 s… («equal jitter»): servers that
+/// A random time from 50 % to 100 % of 300 ms, 600 ms, 1.2 s… («equal jitter»): servers that
 /// failed at the same time do not retry at the same time, and two backoffs in a row are never short.
 /// It is added to a `Retry-After`, since all servers receive the same.
 fn backoff(attempts: u32) -> Duration {
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(
             began.elapsed(),
             Duration::ZERO,
-            "a wait beyond the deadline is not begun"
+            "no wait exceeds the deadline"
         );
     }
 

@@ -199,7 +199,7 @@ impl<S: Store> SharedCache<S> {
         }
     }
 
-    /// Publishes the outcome of `request`, and ends its lease. Nobody waits for it, so it returns no
+    /// Publishes the outcome of `request`, and ends its lease. No call waits for it, so it returns no
     /// error.
     pub async fn publish(
         &self,

@@ -28,7 +28,7 @@ if ARGV[3] == 'lease' then
 end
 local number = false
 if begins then
-  number = redis.call('HINCRBY', KEYS[1], 'begun', 1)
+  number = redis.call('HINCRBY', KEYS[1], 'started', 1)
   if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 end
 return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'), number}";
@@ -39,13 +39,13 @@ const RENEW_LEASE: &str =
 
 /// `KEYS`: entry, generation, lease. `ARGV`: generation, number, holder, `token`, `rejected` or
 /// `failed`, token, its time, retention. Redis may have evicted the entry since the request began, so
-/// `begun` is set as well. A generation must outlive its tokens.
+/// `started` is set as well. A generation must outlive its tokens.
 const END: &str = "
-local newest = tonumber(redis.call('HGET', KEYS[1], 'ended') or 0)
+local newest = tonumber(redis.call('HGET', KEYS[1], 'finished') or 0)
 if ARGV[4] ~= 'failed' and newest < tonumber(ARGV[2]) and redis.call('GET', KEYS[2]) == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'ended', ARGV[2])
-  if tonumber(redis.call('HGET', KEYS[1], 'begun') or 0) < tonumber(ARGV[2]) then
-    redis.call('HSET', KEYS[1], 'begun', ARGV[2])
+  redis.call('HSET', KEYS[1], 'finished', ARGV[2])
+  if tonumber(redis.call('HGET', KEYS[1], 'started') or 0) < tonumber(ARGV[2]) then
+    redis.call('HSET', KEYS[1], 'started', ARGV[2])
   end
   if ARGV[4] == 'token' then
     redis.call('HSET', KEYS[1], 'token', ARGV[5])

@@ -1,8 +1,8 @@
 //! The cryptography of the shared cache. A reader of Redis sees names that are MACs, and ciphertext
 //! that is bound to its place.
 //!
-//! Both keys are derived from the auth token by HKDF-SHA-256: whoever knows it can request tokens
-//! anyway. After a rotation of the auth token the old entries are unreadable.
+//! Both keys are derived from the auth token by HKDF-SHA-256. A person who knows the auth token can
+//! request tokens anyway. After a rotation of the auth token the old entries are unreadable.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
