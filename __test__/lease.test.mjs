@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { emulateWithClient } from './support/emulator.mjs'
 import { REDIS, start, startClient } from './support/shared-cache.mjs'
 
 const lease = (redis) => redis.cli('--scan', '--pattern', '*:lease').trim()
@@ -81,9 +82,8 @@ test('a rejection does not remove a token that was requested after it', REDIS, a
   assert.equal((await other.getToken('ada')).token, token)
 })
 
-test('in one process, the older of two outcomes does not replace the newer', REDIS, async (t) => {
-  const { emulator, options } = await start(t)
-  const client = startClient(t, { ...options, cache: undefined })
+test('in one process, the older of two outcomes does not replace the newer', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
   emulator.fault({ delay: 500 })
   const pending = client.getToken('ada')
   while (emulator.requests.length === 0) await new Promise(setImmediate)
