@@ -1,29 +1,11 @@
 // Servers that share a cache in Redis: a real redis-server, and child processes as servers.
 
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { emulate } from './support/emulator.mjs'
-import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs'
+import { REDIS, start, startClient, startServer, tokenKeys } from './support/shared-cache.mjs'
 
 const USERS = Array.from({ length: 1000 }, (_, index) => `user-${index}`)
-
-/** Starts a server process. The returned function makes `call` there for each user. */
-async function startServer(t, options) {
-  const file = fileURLToPath(new URL('support/cache-server.mjs', import.meta.url))
-  const server = fork(file, [JSON.stringify(options)])
-  t.after(() => server.kill())
-  const died = once(server, 'exit').then(() => assert.fail('a server died'))
-  const answer = async () => (await Promise.race([once(server, 'message'), died]))[0]
-  died.catch(() => {})
-  await answer()
-  return (call, users) => {
-    server.send({ call, users })
-    return answer()
-  }
-}
 
 test('a token that one server fetched is served by the others from Redis', REDIS, async (t) => {
   const { emulator, options } = await start(t)

@@ -36,15 +36,27 @@ export async function startRedis(t, { before = [], after = [] } = {}) {
     /** Stops the process: its connections stay open, and it does not respond. */
     pause: () => server.kill('SIGSTOP'),
     resume: () => server.kill('SIGCONT'),
+    /** The number of connections, except those of replicas, Sentinels and redis-cli. */
+    connections: () =>
+      cli(port, 'client', 'list')
+        .split('\n')
+        .filter((line) => / name= .* flags=N /.test(line) && !line.includes(' cmd=client|')).length,
     /** Runs `redis-cli`, and returns its output. */
     cli: (...args) => cli(port, ...args),
   }
 }
 
-/** Starts a Sentinel that monitors `master` under the name `mymaster`. */
+/**
+ * Starts a Sentinel that monitors `master` under the name `mymaster`. Half a second after the master's
+ * last response, it promotes a replica.
+ */
 export async function startSentinel(t, master) {
   const file = `${await temporaryFolder(t)}/sentinel.conf`
-  await writeFile(file, `sentinel monitor mymaster 127.0.0.1 ${master.port} 1\n`)
+  const settings = [
+    `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`,
+    'sentinel down-after-milliseconds mymaster 500',
+  ]
+  await writeFile(file, settings.join('\n'))
   return await startRedis(t, { before: [file], after: ['--sentinel'] })
 }
 

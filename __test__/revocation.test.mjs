@@ -1,0 +1,139 @@
+// After `invalidate`, no server serves an older token of the user, whatever happens to Redis or to the
+// servers. The servers that miss the invalidation are child processes, which the tests stop.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { emulate } from './support/emulator.mjs'
+import { startRedis, startSentinel } from './support/redis.mjs'
+import { REDIS, start, startClient, startServer } from './support/shared-cache.mjs'
+
+/** The promise holds from one second after `invalidate`, or after Redis can be reached again. */
+const oneSecond = () => pause(1000)
+
+/** Starts servers that all have the same token of ada. Returns it, the servers and a client. */
+async function startFleet(t, options, count) {
+  const client = startClient(t, options)
+  const { token } = await client.getToken('ada')
+  const servers = await Promise.all(Array.from({ length: count }, () => startServer(t, options)))
+  for (const server of servers) assert.equal(await adasToken(server), token)
+  return { client, token, servers }
+}
+
+async function adasToken(server) {
+  const [outcome] = await server('getToken', ['ada'])
+  return outcome.token
+}
+
+/** Resumes a server. Neither its first call nor a call a second later may return `token`. */
+async function assertDropsAfterStop(server, token) {
+  const first = adasToken(server)
+  server.resume()
+  await first
+  await oneSecond()
+  assert.notEqual(await adasToken(server), token, 'a second after a server is resumed')
+  assert.notEqual(await first, token, 'the first call after a server is resumed')
+}
+
+for (const [state, isSaved] of [
+  ['empty', false],
+  ['with a snapshot from before the invalidation', true],
+]) {
+  test(`a token stays invalid when Redis restarts ${state}`, REDIS, async (t) => {
+    const { redis, options } = await start(t)
+    const { client, token, servers } = await startFleet(t, options, 2)
+    const [stopped, cutOff] = servers
+    if (isSaved) redis.cli('save')
+    for (const server of servers) server.pause()
+    await client.invalidate({ userId: 'ada' })
+    await redis.kill()
+    cutOff.resume()
+    await adasToken(cutOff)
+    await redis.start()
+    await oneSecond()
+    const cold = startClient(t, options)
+    assert.notEqual((await cold.getToken('ada')).token, token, 'a new server')
+    assert.notEqual((await client.getToken('ada')).token, token, 'the server that invalidated')
+    assert.notEqual(await adasToken(cutOff), token, 'a server that was cut off')
+    await assertDropsAfterStop(stopped, token)
+  })
+}
+
+test('a token stays invalid when 10,300 invalidations trim the log', REDIS, async (t) => {
+  const { options } = await start(t)
+  const { client, token, servers } = await startFleet(t, options, 1)
+  const [stopped] = servers
+  stopped.pause()
+  await client.invalidate({ userId: 'ada' })
+  const others = Array.from({ length: 10_300 }, (_, index) => `user-${index}`)
+  await Promise.all(others.map((userId) => client.invalidate({ userId })))
+  await oneSecond()
+  await assertDropsAfterStop(stopped, token)
+})
+
+const LOSSES = {
+  deleted: (redis) => redis.cli('del', redis.cli('--scan', '--pattern', '*:invalidations').trim()),
+  evicted: (redis) => {
+    redis.cli('config', 'set', 'maxmemory-policy', 'allkeys-lru')
+    redis.cli('config', 'set', 'maxmemory', 1)
+    while (redis.cli('dbsize').trim() !== '0');
+    redis.cli('config', 'set', 'maxmemory', 0)
+  },
+  flushed: (redis) => redis.cli('flushall'),
+}
+
+for (const [loss, lose] of Object.entries(LOSSES)) {
+  test(`a token stays invalid when the log is ${loss}`, REDIS, async (t) => {
+    const { redis, options } = await start(t)
+    const { client, token, servers } = await startFleet(t, options, 1)
+    const [stopped] = servers
+    stopped.pause()
+    await client.invalidate({ userId: 'ada' })
+    lose(redis)
+    // The log begins again.
+    await client.invalidate({ userId: 'bob' })
+    await oneSecond()
+    await assertDropsAfterStop(stopped, token)
+  })
+}
+
+test('a token stays invalid after a failover that loses the invalidation', REDIS, async (t) => {
+  const master = await startRedis(t, { after: ['--repl-diskless-sync-delay', 0] })
+  const replica = await startRedis(t)
+  replica.cli('replicaof', '127.0.0.1', master.port)
+  while (!replica.cli('info', 'replication').includes('master_link_status:up'));
+  const sentinel = await startSentinel(t, master)
+  const { emulator, options: reachable } = await emulate(t)
+  const cache = { redis: 'redis://mymaster', sentinels: [sentinel.url] }
+  const options = { ...reachable, cache }
+  const { client, token, servers } = await startFleet(t, options, 2)
+  const [stopped, working] = servers
+  // Sentinel knows the replica, and the replica has the token.
+  while (!sentinel.cli('sentinel', 'replicas', 'mymaster').includes(`127.0.0.1:${replica.port}`));
+  while (replica.cli('dbsize') !== master.cli('dbsize'));
+
+  // The replica misses the invalidation.
+  replica.cli('replicaof', '127.0.0.1', 1)
+  for (const server of servers) server.pause()
+  await client.invalidate({ userId: 'ada' })
+  await master.kill()
+  working.resume()
+  let calls = 0
+  // Until the two servers that work have found the new master.
+  while (replica.connections() < 2) {
+    const users = Array.from({ length: 20 }, (_, index) => `load-${calls + index}`)
+    const outcomes = await working('getToken', users)
+    for (const { code } of outcomes) assert.equal(code, undefined, 'calls do not fail meanwhile')
+    calls += users.length
+  }
+  t.diagnostic(`${calls} calls during the failover`)
+  stopped.resume()
+  while (replica.connections() < 3) await pause(10)
+  await oneSecond()
+  for (const server of servers) assert.notEqual(await adasToken(server), token)
+  assert.notEqual((await client.getToken('ada')).token, token, 'the server that invalidated')
+  const requests = emulator.requests.length
+  const shared = await client.getToken('ada')
+  assert.deepEqual(await startClient(t, options).getToken('ada'), shared, 'sharing has resumed')
+  assert.equal(emulator.requests.length, requests)
+})
