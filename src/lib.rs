@@ -10,7 +10,8 @@
 //! - `binding` (feature `binding`, on by default): the only users of napi. JavaScript values come
 //!   in, outcomes go out as data.
 //!   - `binding::client`: the class that JavaScript holds.
-//!   - `binding::calls`: calls in flight, the thread they run on, and their way back.
+//!   - `binding::calls`: calls in flight, the thread they run on, and their way back through
+//!     `binding::completions`.
 //!   - `binding::values`: the JavaScript shapes, and their conversion into the core's.
 //! - [`core`]: the token client. It names no napi, and builds and tests without it.
 //!   - [`core::client`]: a token for a user, from the cache or from Velt; `core::client::fetch`: one
@@ -28,3 +29,4 @@
 #[cfg(feature = "binding")]
 mod binding;
 pub mod core;
+mod sync;
