@@ -97,12 +97,15 @@ fn settle_and_take(settlers: u32) {
         }
     }
     taken.sort_unstable();
-    assert_eq!(taken, Vec::from_iter(0..2 * settlers), "each exactly once");
+    let settled: Vec<u32> = (0..2 * settlers).collect();
+    assert_eq!(taken, settled, "each exactly once");
 }
 
 #[test]
 fn each_outcome_is_taken_once_and_no_wake_up_is_lost() {
     check(|| settle_and_take(3));
+    // All schedules.
+    shuttle::check_dfs(|| settle_and_take(1), None);
 }
 
 // Singleflight, and the cache that a leader looks in again.
@@ -208,9 +211,9 @@ fn number_of(outcome: Result<Token, Error>) -> Outcome {
 /// Runs `run` on `count` threads until all have ended.
 fn on_threads(count: u32, run: impl Fn() + Clone + Send + 'static) {
     let threads: Vec<_> = (0..count).map(|_| thread::spawn(run.clone())).collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 #[test]
