@@ -9,7 +9,7 @@
 //!
 //! - `binding` (feature `binding`, on by default): converts JavaScript values. Only here is napi used.
 //!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
-//!     `values`: the types that cross the border.
+//!     `completions`: the queue of their outcomes. `values`: the types that cross the border.
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
 //!   - `fetch`: from a cache miss to a token: shared cache, then Velt.
@@ -34,3 +34,4 @@
 #[cfg(feature = "binding")]
 mod binding;
 pub mod core;
+mod sync;

@@ -1,10 +1,9 @@
 //! Calls in flight: a future in Rust, a number in JavaScript. Outcomes go back in batches, since waking
 //! JavaScript's thread costs it more than the rest of a call.
 
-use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use napi::Status;
@@ -13,6 +12,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use tokio::runtime::{Builder, Handle};
 
+use super::completions::Completions;
 use super::values::{Failure, Token};
 
 /// How many outcomes JavaScript takes before it yields to the event loop. Without a bound, many
@@ -53,16 +53,9 @@ pub struct Calls(Arc<Shared>);
 
 struct Shared {
     runtime: Handle,
-    settled: Mutex<Settled>,
+    settled: Completions<(u32, Outcome)>,
     /// Weak: it does not keep the process alive. JavaScript does that while it waits for a call.
     wake: ThreadsafeFunction<(), (), (), Status, false, true>,
-}
-
-#[derive(Default)]
-struct Settled {
-    outcomes: VecDeque<(u32, Outcome)>,
-    /// JavaScript was woken, and takes outcomes until there are none.
-    is_awake: bool,
 }
 
 /// Outcomes, and the numbers of their calls.
@@ -81,7 +74,7 @@ impl Calls {
     pub fn new(wake: ThreadsafeFunction<(), (), (), Status, false, true>) -> napi::Result<Self> {
         Ok(Self(Arc::new(Shared {
             runtime: runtime()?,
-            settled: Mutex::default(),
+            settled: Completions::new(),
             wake,
         })))
     }
@@ -89,14 +82,11 @@ impl Calls {
     /// The next outcomes.
     #[napi(catch_unwind)]
     pub fn take(&self) -> Batch {
-        let mut settled = self.settled();
-        let count = settled.outcomes.len().min(MAX_BATCH);
-        let (calls, outcomes) = settled.outcomes.drain(..count).unzip();
-        settled.is_awake = !settled.outcomes.is_empty();
+        let ((calls, outcomes), has_more) = self.0.settled.take(MAX_BATCH);
         Batch {
             calls,
             outcomes,
-            has_more: settled.is_awake,
+            has_more,
         }
     }
 }
@@ -113,10 +103,7 @@ impl Calls {
     }
 
     fn settle(&self, number: u32, outcome: Outcome) {
-        let mut settled = self.settled();
-        settled.outcomes.push_back((number, outcome));
-        if !std::mem::replace(&mut settled.is_awake, true) {
-            drop(settled);
+        if self.0.settled.settle((number, outcome)) {
             let calls = self.clone();
             self.0.runtime.spawn(async move {
                 // All tasks that are ready run first, so that their outcomes are in the same batch.
@@ -128,11 +115,6 @@ impl Calls {
                     .call((), ThreadsafeFunctionCallMode::NonBlocking);
             });
         }
-    }
-
-    fn settled(&self) -> MutexGuard<'_, Settled> {
-        let lock = self.0.settled.lock();
-        lock.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

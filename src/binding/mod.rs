@@ -6,6 +6,7 @@
 
 mod calls;
 mod client;
+mod completions;
 mod values;
 
 use napi_derive::napi;

@@ -6,13 +6,14 @@
 //! between the caller's cache miss and its turn as leader is found there.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::core::error::Error;
 use crate::core::token::Token;
 use crate::core::user::User;
+use crate::sync::{Mutex, MutexGuard};
 
 type Outcome = Result<Token, Error>;
 

@@ -111,9 +111,10 @@ impl<S: Store> Follower<S> {
             let read = Progress::Read(Instant::now(), self.clock.now());
             let progress = match self.shared.changes(&mut position).await {
                 Ok(Changes::Invalidated { user_ids, is_all }) => {
+                    // The order matters: see `Client::invalidate_local`.
                     for user_id in user_ids {
-                        self.single_flight.forget(&user_id);
                         self.local.invalidate(&user_id);
+                        self.single_flight.forget(&user_id);
                     }
                     if !is_all {
                         continue;
@@ -121,8 +122,8 @@ impl<S: Store> Follower<S> {
                     read
                 }
                 Ok(Changes::Unknown) => {
-                    self.single_flight.forget_all();
                     let removed = self.local.clear();
+                    self.single_flight.forget_all();
                     tokio::task::spawn_blocking(move || drop(removed));
                     read
                 }

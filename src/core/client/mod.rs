@@ -322,8 +322,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     }
 
     fn invalidate_local(&self, user_id: &str) {
-        self.single_flight.forget(user_id);
+        // In this order: a new leader between the two must not find the old token, since later calls
+        // would join it.
         self.local.invalidate(user_id);
+        self.single_flight.forget(user_id);
     }
 
     /// Starts to read the log of the shared cache, and waits until it is read. Before that, no token of
