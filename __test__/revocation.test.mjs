@@ -97,20 +97,29 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
   })
 }
 
-test('a token stays invalid after a failover that loses the invalidation', REDIS, async (t) => {
+/** Starts a master, a replica and a Sentinel. */
+async function startReplicated(t) {
   const master = await startRedis(t, { after: ['--repl-diskless-sync-delay', 0] })
   const replica = await startRedis(t)
   replica.cli('replicaof', '127.0.0.1', master.port)
   while (!replica.cli('info', 'replication').includes('master_link_status:up'));
   const sentinel = await startSentinel(t, master)
-  const { emulator, options: reachable } = await emulate(t)
+  const { emulator, options } = await emulate(t)
   const cache = { redis: 'redis://mymaster', sentinels: [sentinel.url] }
-  const options = { ...reachable, cache }
+  /** Until Sentinel knows the replica, and the replica has the token. */
+  const isReplicated = async () => {
+    const address = `127.0.0.1:${replica.port}`
+    while (!sentinel.cli('sentinel', 'replicas', 'mymaster').includes(address)) await pause(10)
+    while (replica.cli('dbsize') !== master.cli('dbsize')) await pause(10)
+  }
+  return { master, replica, isReplicated, emulator, options: { ...options, cache } }
+}
+
+test('a token stays invalid after a failover that loses the invalidation', REDIS, async (t) => {
+  const { master, replica, isReplicated, emulator, options } = await startReplicated(t)
   const { client, token, servers } = await startFleet(t, options, 2)
   const [stopped, working] = servers
-  // Sentinel knows the replica, and the replica has the token.
-  while (!sentinel.cli('sentinel', 'replicas', 'mymaster').includes(`127.0.0.1:${replica.port}`));
-  while (replica.cli('dbsize') !== master.cli('dbsize'));
+  await isReplicated()
 
   // The replica misses the invalidation.
   replica.cli('replicaof', '127.0.0.1', 1)
@@ -136,4 +145,24 @@ test('a token stays invalid after a failover that loses the invalidation', REDIS
   const shared = await client.getToken('ada')
   assert.deepEqual(await startClient(t, options).getToken('ada'), shared, 'sharing has resumed')
   assert.equal(emulator.requests.length, requests)
+})
+
+test('an old master that comes back brings no token back', REDIS, async (t) => {
+  const { master, replica, isReplicated, options } = await startReplicated(t)
+  // Without this, the old master accepts commands until Sentinel makes it a replica, for 10 seconds.
+  master.cli('config', 'set', 'min-replicas-to-write', 1)
+  const { client, token, servers } = await startFleet(t, options, 1)
+  const [stopped] = servers
+  await isReplicated()
+  stopped.pause()
+  master.pause()
+  while (!replica.cli('role').includes('master')) await pause(10)
+  while (replica.connections() === 0) await client.getToken('bob')
+  await client.invalidate({ userId: 'ada' })
+  await oneSecond()
+  master.resume()
+  stopped.resume()
+  // Not its first call: the old master may read the command before it notices that the replica left.
+  await oneSecond()
+  assert.notEqual(await adasToken(stopped), token)
 })

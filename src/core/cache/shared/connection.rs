@@ -140,12 +140,13 @@ impl Redis {
 }
 
 /// Whether Redis works, but the value under our key is not ours. After any other error (from a master
-/// that has become a replica, for example) a new connection is better.
+/// that has become a replica or has lost its replicas, for example) a new connection is better.
 fn is_invalid_value(error: &RedisError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::UnexpectedReturnType | ErrorKind::Extension
-    )
+    match error.kind() {
+        ErrorKind::UnexpectedReturnType => true,
+        ErrorKind::Extension => error.code() != Some("NOREPLICAS"),
+        _ => false,
+    }
 }
 
 impl Connection {

@@ -66,11 +66,12 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
 redis.call('PEXPIRE', KEYS[1], ARGV[3])";
 
 /// `KEYS`: log. `ARGV`: the event to read after, the number of events, retention. A first event makes
-/// sure that a reader notices when the log is lost.
+/// sure that a reader notices when the log is lost. Each read writes, so that an old master that was
+/// replaced in a failover rejects it, if `min-replicas-to-write` is set.
 const READ_LOG: &str = "
 local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local newest = tail and tail[1] or redis.call('XADD', KEYS[1], '*', 'previous', '', 'user', '')
-if redis.call('PTTL', KEYS[1]) < ARGV[3] / 2 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local events = {}
 if ARGV[1] ~= '' and ARGV[1] ~= newest then
   for i, event in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
