@@ -13,7 +13,7 @@
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
 //!   - `fetch`: from a cache miss to a token: shared cache, then Velt.
-//!   - `follow`: applies invalidations of other servers.
+//!   - `log_reader`: reads the invalidations of other servers from Redis, and applies them.
 //! - [`core::cache`]: cached tokens.
 //!   - [`local`](core::cache::local): the tokens of this process: which to serve, which to refresh.
 //!   - [`single_flight`](core::cache::single_flight): one request for all calls that wait.

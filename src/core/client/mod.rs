@@ -1,7 +1,7 @@
 //! A token for a user: from the cache of this process, else fetched once for all calls that wait.
 
 mod fetch;
-mod follow;
+mod log_reader;
 #[cfg(test)]
 mod scenarios;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::Fetcher;
-use self::follow::Follower;
+use self::log_reader::LogReader;
 use crate::core::cache::local::{LocalCache, Lookup};
 use crate::core::cache::shared::SharedCache;
 use crate::core::cache::shared::redis_store::RedisStore;
@@ -37,7 +37,7 @@ pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
     local: Arc<LocalCache>,
     single_flight: SingleFlight,
     /// Reads the log of the shared cache; `None` without one.
-    follower: Option<Arc<Follower<S>>>,
+    follower: Option<Arc<LogReader<S>>>,
     api_version: ApiVersion,
     deadline: Duration,
     clock: Clock,
@@ -106,7 +106,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let shared = shared.map(Arc::new);
         let follower = shared.clone().map(|shared| {
             let (local, single_flight) = (Arc::clone(&local), single_flight.clone());
-            Follower::new(shared, local, single_flight, clock, closed.clone())
+            LogReader::new(shared, local, single_flight, clock, closed.clone())
         });
         Self {
             fetcher: Fetcher {

@@ -22,7 +22,7 @@ const MAX_LAG: Duration = Duration::from_secs(1);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
 #[derive(Debug)]
-pub struct Follower<S: Store> {
+pub struct LogReader<S: Store> {
     shared: Arc<SharedCache<S>>,
     local: Arc<LocalCache>,
     single_flight: SingleFlight,
@@ -43,7 +43,7 @@ enum Progress {
     Read(Instant, SystemTime),
 }
 
-impl<S: Store> Follower<S> {
+impl<S: Store> LogReader<S> {
     /// Nothing is read yet.
     pub fn new(
         shared: Arc<SharedCache<S>>,
@@ -86,7 +86,7 @@ impl<S: Store> Follower<S> {
         self.is_recent(&self.progress.borrow())
     }
 
-    /// Waits until [`Follower::is_current`], but not longer than `limit`.
+    /// Waits until [`LogReader::is_current`], but not longer than `limit`.
     pub async fn until_current(&self, limit: Duration) {
         let mut progress = self.progress.subscribe();
         let current = progress.wait_for(|progress| self.is_recent(progress));
