@@ -1,10 +1,10 @@
-//! The follower of the log: it applies what other servers invalidate to the cache of this process.
+//! The reader of the log: it applies the invalidations of other servers to the cache of this process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(400);
 /// Cached tokens are served for this time after the log was read. Then the process was stopped, or it
 /// is overloaded: calls wait until the log is read again.
 const MAX_LAG: Duration = Duration::from_secs(1);
+/// If reading the log takes longer, Redis counts as unreachable until it is done. A read that fails is
+/// repeated on a new connection within this time.
+const MAX_READ: Duration = Duration::from_millis(900);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
 #[derive(Debug)]
@@ -29,7 +32,10 @@ pub struct LogReader<S: Store> {
     clock: Clock,
     closed: CancellationToken,
     is_started: AtomicBool,
-    progress: watch::Sender<Progress>,
+    progress: Mutex<Progress>,
+    /// Wakes the calls that wait, in the order in which they came. `watch` wakes them in a random order,
+    /// and the simulation could not replay that.
+    has_read: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +65,8 @@ impl<S: Store> LogReader<S> {
             clock,
             closed,
             is_started: AtomicBool::new(false),
-            progress: watch::Sender::new(Progress::Starting),
+            progress: Mutex::new(Progress::Starting),
+            has_read: Notify::new(),
         })
     }
 
@@ -83,18 +90,8 @@ impl<S: Store> LogReader<S> {
 
     /// Whether the log was read a moment ago, so that cached tokens may be served.
     pub fn is_current(&self) -> bool {
-        self.is_recent(&self.progress.borrow())
-    }
-
-    /// Waits until [`LogReader::is_current`], but not longer than `limit`.
-    pub async fn until_current(&self, limit: Duration) {
-        let mut progress = self.progress.subscribe();
-        let current = progress.wait_for(|progress| self.is_recent(progress));
-        let _ = timeout(limit, current).await;
-    }
-
-    fn is_recent(&self, progress: &Progress) -> bool {
-        match *progress {
+        let progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
             Progress::Starting => false,
             Progress::CutOff => true,
             Progress::Read(at, wall) => {
@@ -104,12 +101,38 @@ impl<S: Store> LogReader<S> {
         }
     }
 
+    /// Waits until [`LogReader::is_current`], but not longer than `limit`.
+    pub async fn until_current(&self, limit: Duration) {
+        let current = async {
+            loop {
+                let has_read = self.has_read.notified();
+                if self.is_current() {
+                    return;
+                }
+                has_read.await;
+            }
+        };
+        let _ = timeout(limit, current).await;
+    }
+
+    fn set(&self, progress: Progress) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        self.has_read.notify_waiters();
+    }
+
     async fn follow(self: Arc<Self>) {
         let mut position = None;
         let closed = self.closed.clone();
         while !closed.is_cancelled() {
             let read = Progress::Read(Instant::now(), self.clock.now());
-            let progress = match self.shared.changes(&mut position).await {
+            let mut changes = Box::pin(self.shared.changes(&mut position));
+            let changes = if let Ok(changes) = timeout(MAX_READ, &mut changes).await {
+                changes
+            } else {
+                self.set(Progress::CutOff);
+                changes.await
+            };
+            let progress = match changes {
                 Ok(Changes::Invalidated { user_ids, is_all }) => {
                     // The order matters: see `Client::invalidate_local`.
                     for user_id in user_ids {
@@ -129,7 +152,7 @@ impl<S: Store> LogReader<S> {
                 }
                 Err(Unavailable) => Progress::CutOff,
             };
-            self.progress.send_replace(progress);
+            self.set(progress);
             closed.run_until_cancelled(sleep(POLL)).await;
         }
     }

@@ -37,7 +37,7 @@ pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
     local: Arc<LocalCache>,
     single_flight: SingleFlight,
     /// Reads the log of the shared cache; `None` without one.
-    follower: Option<Arc<LogReader<S>>>,
+    log_reader: Option<Arc<LogReader<S>>>,
     api_version: ApiVersion,
     deadline: Duration,
     clock: Clock,
@@ -104,7 +104,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let stats = Arc::new(Stats::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
-        let follower = shared.clone().map(|shared| {
+        let log_reader = shared.clone().map(|shared| {
             let (local, single_flight) = (Arc::clone(&local), single_flight.clone());
             LogReader::new(shared, local, single_flight, clock, closed.clone())
         });
@@ -119,7 +119,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             },
             local,
             single_flight,
-            follower,
+            log_reader,
             api_version: config.api_version,
             deadline: config.deadline,
             clock,
@@ -132,11 +132,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     /// [`Client::get_token`], which also reports an invalid user. The returned user is for
     /// [`Client::refresh`].
     pub fn look_up(&self, user: User, min_validity: Option<Duration>) -> Option<(User, Hit)> {
-        let is_current = self
-            .follower
-            .as_ref()
-            .is_none_or(|follower| follower.is_current());
-        if self.closed.is_cancelled() || !is_current {
+        if self.closed.is_cancelled() {
             return None;
         }
         let user = user.checked(self.api_version).ok()?;
@@ -171,7 +167,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let requirement = options.requirement();
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
-            self.follow_log(deadline).await;
+            self.until_current().await;
             self.fetch(&user, requirement).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
@@ -250,7 +246,17 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         });
     }
 
+    /// Whether cached tokens may be served: no invalidation by another server can be missing.
+    fn is_current(&self) -> bool {
+        self.log_reader
+            .as_ref()
+            .is_none_or(|log_reader| log_reader.is_current())
+    }
+
     fn hit(&self, user: &User, requirement: Requirement) -> Option<Hit> {
+        if !self.is_current() {
+            return None;
+        }
         let (token, needs_refresh) = match self.local.look_up(user, requirement, self.clock.now()) {
             Lookup::Fresh(token) => (token, false),
             Lookup::NeedsRefresh(token) => (token, true),
@@ -268,8 +274,9 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     }
 
     fn stale(&self, user: &User, requirement: Requirement) -> Option<Token> {
+        let is_accepted = requirement.accepts_stale() && self.is_current();
         let token = self.local.stale(user, self.clock.now());
-        let token = token.filter(|_| requirement.accepts_stale())?;
+        let token = token.filter(|_| is_accepted)?;
         self.stats.stale_served.add();
         Some(token)
     }
@@ -289,7 +296,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let call = Box::pin(async {
             let user = Arc::new(user.checked(self.api_version)?);
             let deadline = options.deadline.unwrap_or(self.deadline);
-            self.follow_log(deadline).await;
+            let limit = deadlines::redis_command(deadline);
+            let _ = timeout(limit, self.until_current()).await;
             self.fetcher.generate(&user, deadline).await
         });
         let outcome = self.until_closed(call).await;
@@ -309,7 +317,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let Some(shared) = &self.fetcher.shared else {
                 return Ok(());
             };
-            self.follow_log(self.deadline).await;
+            self.until_current().await;
             shared
                 .invalidate(user_id)
                 .await
@@ -328,13 +336,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         self.single_flight.forget(user_id);
     }
 
-    /// Starts to read the log of the shared cache, and waits until it is read. Before that, no token of
-    /// this process may be served.
-    async fn follow_log(&self, deadline: Duration) {
-        if let Some(follower) = &self.follower {
-            follower.start();
-            let limit = STALE_AFTER.min(deadlines::redis_command(deadline));
-            follower.until_current(limit).await;
+    /// Starts to read the log of the shared cache, and waits until cached tokens may be served, at most
+    /// a second. A call that goes on before finds no cached token of this process, and uses the shared
+    /// cache or Velt.
+    async fn until_current(&self) {
+        if let Some(log_reader) = &self.log_reader {
+            log_reader.start();
+            log_reader.until_current(STALE_AFTER).await;
         }
     }
 

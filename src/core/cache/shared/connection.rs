@@ -109,10 +109,22 @@ impl Redis {
     /// # Errors
     /// [`Unavailable`] without a connection, and for a late or an invalid response.
     pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Unavailable> {
+        self.run_within(self.command_timeout, command).await
+    }
+
+    /// As [`Redis::run`], with a timeout of its own.
+    ///
+    /// # Errors
+    /// As [`Redis::run`].
+    pub async fn run_within<T: FromRedisValue>(
+        &self,
+        limit: Duration,
+        command: &redis::Cmd,
+    ) -> Result<T, Unavailable> {
         let State::Up(mut connection, number) = self.connection.borrow().clone() else {
             return Err(Unavailable);
         };
-        match timeout(self.command_timeout, connection.run(command)).await {
+        match timeout(limit, connection.run(command)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if is_invalid_value(&error) => Err(Unavailable),
             // One node of a cluster may hang while the others work. redis-rs reconnects to it.

@@ -80,6 +80,10 @@ if ARGV[1] ~= '' and ARGV[1] ~= newest then
 end
 return {process, newest, events}";
 
+/// Reading the log fails after this time. Then the connection may be dead, and a new one is made: cached
+/// tokens are not served until the log is read.
+const MAX_READ: Duration = Duration::from_millis(400);
+
 /// An entry is kept a little longer than a token that expires soon, for the numbers in it.
 const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
 
@@ -157,7 +161,8 @@ impl Store for RedisStore {
         let script = [PROCESS, READ_LOG].concat();
         let mut command = eval(&script, &[log]);
         command.arg(after).arg(LOG_PAGE);
-        let (process, newest, events) = self.0.run(command.milliseconds(RETENTION)).await?;
+        let command = command.milliseconds(RETENTION);
+        let (process, newest, events) = self.0.run_within(MAX_READ, command).await?;
         let events: Vec<RawEvent> = events;
         let events = events.into_iter().map(|(id, previous, user_id)| LogEvent {
             id,
