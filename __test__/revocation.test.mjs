@@ -2,14 +2,42 @@
 // servers. The servers that miss the invalidation are child processes, which the tests stop.
 
 import assert from 'node:assert/strict'
+import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { emulate } from './support/emulator.mjs'
 import { startRedis, startSentinel } from './support/redis.mjs'
-import { REDIS, start, startClient, startServer } from './support/shared-cache.mjs'
+import { listen } from './support/servers.mjs'
+import { REDIS, start, startClient, startServer, tokenKeys } from './support/shared-cache.mjs'
 
 /** The promise holds from one second after `invalidate`, or after Redis can be reached again. */
 const oneSecond = () => pause(1000)
+
+/**
+ * A TCP proxy in front of Redis. `delay` is its latency in each direction. After `cut`, the connections
+ * that exist stay open and carry nothing, as when a NAT gateway has forgotten them.
+ */
+async function startProxy(t, redis, delay) {
+  let cuts = 0
+  const proxy = createServer((client) => {
+    const madeAt = cuts
+    const server = connect(redis.port, '127.0.0.1')
+    const carry = (from, to) => {
+      from.on('error', () => {})
+      from.on('data', async (data) => {
+        await pause(delay)
+        if (madeAt === cuts) to.write(data)
+      })
+    }
+    carry(client, server)
+    carry(server, client)
+  })
+  const { port } = await listen(t, proxy, '')
+  const cut = () => {
+    cuts += 1
+  }
+  return { url: `redis://127.0.0.1:${port}`, cut }
+}
 
 /** Starts servers that all have the same token of ada. Returns it, the servers and a client. */
 async function startFleet(t, options, count) {
@@ -166,3 +194,35 @@ test('an old master that comes back brings no token back', REDIS, async (t) => {
   await oneSecond()
   assert.notEqual(await adasToken(stopped), token)
 })
+
+for (const [name, delay, isCut] of [
+  ['a dead connection', 0, true],
+  ['a slow connection', 30, false],
+]) {
+  test(
+    `a stopped server with ${name} to Redis returns no old token when it is resumed`,
+    REDIS,
+    async (t) => {
+      const { redis, options } = await start(t)
+      const proxy = await startProxy(t, redis, delay)
+      const client = startClient(t, options)
+      const { token } = await client.getToken('ada')
+      while (tokenKeys(redis).length === 0) await pause(10)
+      const server = await startServer(t, { ...options, cache: { redis: proxy.url } })
+      assert.equal(await adasToken(server), token)
+
+      server.pause()
+      await client.invalidate({ userId: 'ada' })
+      await oneSecond()
+      if (isCut) proxy.cut()
+      const calls = server('getToken', [
+        ['ada', { deadline: 80 }],
+        'ada',
+        ['ada', { deadline: 80 }],
+      ])
+      server.resume()
+      for (const outcome of await calls) assert.notEqual(outcome.token, token)
+      assert.notEqual(await adasToken(server), token)
+    },
+  )
+}
