@@ -140,6 +140,11 @@ export interface VeltAuthClientOptions {
   /** The number of requests that one call may send, 1 to 10. 1 means no retries. Default: 3. */
   maxAttempts?: number | null | undefined
   /**
+   * The number of connections to Velt that the client may have at the same time, from 1. Further requests
+   * wait in their order, within `deadline`. Default: 128.
+   */
+  maxConnections?: number | null | undefined
+  /**
    * The URL of an HTTP or HTTPS proxy, with `user:password@` if the proxy needs a login. Default: the
    * environment variable `https_proxy` or `HTTPS_PROXY`, except for the hosts in `no_proxy` or
    * `NO_PROXY`.

@@ -21,6 +21,7 @@ const validateClientOptions = object({
   timeout: integerInRange('milliseconds'),
   deadline: integerInRange('milliseconds'),
   maxAttempts: integerInRange('attempts'),
+  maxConnections: integerInRange('connections'),
   proxy: string,
   ca: certificates,
   cache: object({

@@ -18,6 +18,7 @@ pub struct ClientOptions {
     pub timeout: Option<u32>,
     pub deadline: Option<u32>,
     pub max_attempts: Option<u32>,
+    pub max_connections: Option<u32>,
     pub proxy: Option<String>,
     pub no_proxy: Option<String>,
     pub ca: Option<String>,
@@ -186,6 +187,7 @@ impl From<ClientOptions> for core::Options {
             timeout: options.timeout.map(from_milliseconds),
             deadline: options.deadline.map(from_milliseconds),
             max_attempts: options.max_attempts,
+            max_connections: options.max_connections.map(to_size),
             proxy: options.proxy.map(|url| core::config::Proxy {
                 url: url.into(),
                 bypass: no_proxy,

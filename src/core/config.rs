@@ -16,6 +16,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
 /// How many requests one call may send.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
+/// How many connections to Velt a client has at most. With 128, 1,000 users whose tokens are not cached
+/// are served as fast as without a limit; a process may have as few as 1,024 file descriptors.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 128;
 /// More attempts would only make an outage worse.
 const MAX_ATTEMPTS: u32 = 10;
 /// How many tokens are cached in this process. An entry with a token of 400 bytes takes about 1.3 kB.
@@ -50,6 +53,8 @@ pub struct Options {
     pub deadline: Option<Duration>,
     /// Defaults to [`DEFAULT_MAX_ATTEMPTS`].
     pub max_attempts: Option<u32>,
+    /// Defaults to [`DEFAULT_MAX_CONNECTIONS`].
+    pub max_connections: Option<usize>,
     /// An HTTP or HTTPS proxy; none by default. The core does not read the environment.
     pub proxy: Option<Proxy>,
     /// PEM certificates to trust instead of the built-in roots.
@@ -99,6 +104,8 @@ pub struct Config {
     pub deadline: Duration,
     /// How many requests one call may send.
     pub max_attempts: u32,
+    /// How many connections to Velt there may be.
+    pub max_connections: NonZeroUsize,
     /// See [`Options::proxy`].
     pub proxy: Option<Proxy>,
     /// See [`Options::ca`].
@@ -130,6 +137,9 @@ impl Config {
                 "maxAttempts must be 1 to {MAX_ATTEMPTS}."
             )));
         }
+        let max_connections = options.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS);
+        let max_connections = NonZeroUsize::new(max_connections)
+            .ok_or_else(|| Error::config("maxConnections must be 1 or more."))?;
         let max_entries = options.max_entries.unwrap_or(DEFAULT_MAX_ENTRIES);
         let max_entries = NonZeroUsize::new(max_entries)
             .ok_or_else(|| Error::config("cache.maxEntries must be 1 or more."))?;
@@ -141,6 +151,7 @@ impl Config {
             timeout: positive("timeout", options.timeout.unwrap_or(DEFAULT_TIMEOUT))?,
             deadline: positive("deadline", options.deadline.unwrap_or(DEFAULT_DEADLINE))?,
             max_attempts,
+            max_connections,
             proxy: options.proxy,
             ca: options.ca,
             extra_ca: options.extra_ca,

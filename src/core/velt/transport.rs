@@ -55,6 +55,7 @@ impl Transport {
             // `retry` retries, and the caller reads the environment.
             .retry(retry::never())
             .no_proxy()
+            .pool_max_idle_per_host(config.max_connections.get())
             .pool_idle_timeout(IDLE_TIMEOUT);
         if let Some(settings) = &config.proxy {
             builder = builder.proxy(proxy(settings)?);

@@ -1,8 +1,11 @@
 //! A request for a token with everything around it: circuit breaker, retries, budget, counters.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 
 use super::circuit_breaker::CircuitBreaker;
 use super::endpoint::VeltEndpoint;
@@ -33,6 +36,9 @@ pub struct Upstream<E> {
     timeout: Duration,
     deadline: Duration,
     max_attempts: u32,
+    /// One permit per connection: HTTP/1.1 has one request per connection at a time. Calls wait for a
+    /// permit in their order.
+    connections: Semaphore,
     budget: Budget,
     breaker: CircuitBreaker,
     stats: Arc<Stats>,
@@ -46,6 +52,7 @@ impl<E: TokenEndpoint> Upstream<E> {
             timeout: config.timeout,
             deadline: config.deadline,
             max_attempts: config.max_attempts,
+            connections: Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)),
             budget: Budget::default(),
             breaker: CircuitBreaker::default(),
             stats,
@@ -58,15 +65,31 @@ impl<E: TokenEndpoint> Upstream<E> {
     /// The last attempt's error. If the circuit breaker is open or a rate limit holds, the error comes
     /// at once, after 0 attempts.
     pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
+        let began = Instant::now();
+        let connection = timeout(deadline, self.connection())
+            .await
+            .map_err(|_| no_connection(deadline))?;
+        // Not before: while the call waited, the breaker may have opened.
         let permit = self.breaker.admit()?;
+        let deadline = deadline.saturating_sub(began.elapsed());
         let limits = Limits {
             timeout: self.timeout,
             deadline,
             max_attempts: self.max_attempts,
         };
-        let outcome = retry::run(limits, &self.budget, &self.breaker, || {
+        // During a backoff, other calls use the connection.
+        let connection = Mutex::new(Some(connection));
+        let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
+            let first = connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            let _connection = match first {
+                Some(connection) => connection,
+                None => self.connection().await,
+            };
             self.stats.upstream_requests.add();
-            self.endpoint.request_token(user)
+            self.endpoint.request_token(user).await
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
@@ -77,9 +100,25 @@ impl<E: TokenEndpoint> Upstream<E> {
         outcome
     }
 
+    async fn connection(&self) -> SemaphorePermit<'_> {
+        let permit = self.connections.acquire().await;
+        permit.expect("the semaphore is never closed")
+    }
+
     /// The endpoint, for tests to look into.
     #[cfg(test)]
     pub(crate) fn endpoint(&self) -> &E {
         &self.endpoint
     }
+}
+
+fn no_connection(deadline: Duration) -> Error {
+    Error::transient(
+        Code::Timeout,
+        format!(
+            "Could not obtain a token within {} ms (deadline): all connections to Velt were in use, so no \
+             request was sent. Raise deadline, or maxConnections.",
+            deadline.as_millis(),
+        ),
+    )
 }
