@@ -29,7 +29,7 @@ const OPTIONS = [
   [{ ...CREDENTIALS, baseUrl: 'http://api.velt.dev' }, /baseUrl must be https/],
   [{ ...CREDENTIALS, baseUrl: 'http://192.168.0.9' }, /baseUrl must be https/],
   [{ ...CREDENTIALS, baseUrl: 'http://localhost.example.com' }, /baseUrl must be https/],
-  [{ ...CREDENTIALS, baseUrl: 'ftp://api.velt.dev' }, /baseUrl must be https/],
+  [{ ...CREDENTIALS, baseUrl: 'ftp://api.velt.dev' }, /baseUrl must begin with https/],
   [{ ...CREDENTIALS, baseUrl: 'https://me:pw@api.velt.dev' }, /must not hold a user name/],
   [{ ...CREDENTIALS, baseUrl: 'https://api.velt.dev?x=1' }, /must not have a query/],
   [{ ...CREDENTIALS, ca: 7 }, /options\.ca must be a string/],

@@ -205,7 +205,7 @@ fn base_url(text: &str) -> Result<Url, Error> {
                 "must be https (http is for loopback only: it sends the auth token unencrypted)",
             ));
         }
-        _ => return Err(wrong("must be https")),
+        _ => return Err(wrong("must begin with https:// (or http:// for loopback)")),
     }
     Ok(url)
 }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{NoProxy, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -112,12 +112,18 @@ impl Transport {
         let cause = chain(&error);
         let tls_error = find::<rustls::Error>(&error);
         let failure = match tls_error {
+            Some(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Error::permanent(
+                Code::Network,
+                format!("The TLS certificate of {server} is for another host name; check baseUrl."),
+            ),
             Some(rustls::Error::InvalidCertificate(_)) => Error::permanent(
                 Code::Network,
                 format!(
                     "The TLS certificate of {server} is not trusted. If a company proxy or your own \
                      authority issued it, pass the issuer's certificate as `ca` or in \
-                     NODE_EXTRA_CA_CERTS.",
+                     NODE_EXTRA_CA_CERTS. A self-signed certificate must have basicConstraints=CA:FALSE.",
                 ),
             ),
             // A server that speaks plain HTTP sends no TLS record.

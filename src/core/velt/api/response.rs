@@ -103,6 +103,11 @@ fn classify(http_status: u16, status: Option<&str>, message: &str) -> Error {
         (Some("INVALID_ARGUMENT"), _) if blames_credentials(message) => unauthorized(),
         (Some("RESOURCE_EXHAUSTED"), _) => rate_limited(),
         (Some(status), _) if TRANSIENT.contains(&status) => unavailable(),
+        (Some("NOT_FOUND"), _) => Error::permanent(
+            Code::Rejected,
+            "Velt has no endpoint at this path, or does not know what the request names. Check baseUrl: it \
+             must not contain the path of the endpoint. `cause` has Velt's message.",
+        ),
         (Some(status), _) if REJECTIONS.contains(&status) => rejected(),
         // Transient: such a response comes from a proxy that failed.
         (_, 200..=299) => Error::transient(
@@ -114,11 +119,22 @@ fn classify(http_status: u16, status: Option<&str>, message: &str) -> Error {
             "The server responded with a redirect. It is not followed, since the auth token would be \
              sent to another server; check baseUrl.",
         ),
+        // Velt always sends a status: this comes from a proxy or a firewall.
+        (None, 401 | 403) => Error::permanent(
+            Code::Unauthorized,
+            "A server denied the request, but not with a response of Velt's API. Check baseUrl, and \
+             whether a proxy or a firewall blocks the request.",
+        ),
         (_, 401 | 403) => unauthorized(),
         (_, 429) => rate_limited(),
         (None, 404) => Error::permanent(
             Code::Rejected,
             "The server has no Velt API at this path (HTTP 404); check baseUrl.",
+        ),
+        (None, 400) => Error::permanent(
+            Code::Rejected,
+            "A server rejected the request (HTTP 400), but not with a response of Velt's API. Check \
+             baseUrl and proxy.",
         ),
         (_, 408) => unavailable(),
         (_, 400..=499 | 501) => rejected(),
