@@ -1,4 +1,5 @@
-//! The follower of the log: it applies what other servers invalidate to the cache of this process.
+//! The follower of the log: it reads which users other servers have invalidated, and removes the tokens
+//! of these users from the cache of this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,8 @@ use crate::core::clock::Clock;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(400);
-/// Cached tokens are served for this time after the log was read. Then the process was stopped, or it
-/// is overloaded: calls wait until the log is read again.
+/// Cached tokens are served for this time after the log was read. After this time, calls wait until the
+/// log is read again, because the process was stopped or is overloaded.
 const MAX_LAG: Duration = Duration::from_secs(1);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
@@ -44,7 +45,7 @@ enum Progress {
 }
 
 impl<S: Store> Follower<S> {
-    /// Nothing is read yet.
+    /// Creates a follower that has not read the log yet.
     pub fn new(
         shared: Arc<SharedCache<S>>,
         local: Arc<LocalCache>,
@@ -72,7 +73,7 @@ impl<S: Store> Follower<S> {
         tokio::spawn(async move {
             let closed = follower.closed.clone();
             let restarted = async {
-                // It never returns. After a panic it starts again.
+                // `follow` never returns. After a panic it starts again.
                 loop {
                     let _ = tokio::spawn(Arc::clone(&follower).follow()).await;
                 }
