@@ -1,4 +1,4 @@
-//! Sets the linker flags that a Node.js addon needs, when there is an addon.
+//! Sets the linker flags that a Node.js addon needs, if the feature `binding` is on.
 
 fn main() {
     #[cfg(feature = "binding")]

@@ -52,8 +52,8 @@ export class VeltAuthError extends Error {
   /** The HTTP status of the last response. Absent if there was no response. */
   readonly httpStatus?: number
   /**
-   * The status in Velt's error response, the name of a `google.rpc.Code` such as `'INVALID_ARGUMENT'`.
-   * Absent if Velt sent none.
+   * The status in Velt's error response. It is the name of a `google.rpc.Code`, such as
+   * `'INVALID_ARGUMENT'`. Absent if Velt sent none.
    */
   readonly status?: string
   /**
@@ -87,7 +87,7 @@ export interface VeltResource {
  * request: otherwise a visitor can pretend to be another user.
  *
  * `null` and `undefined` mean that a field is absent. An unknown field, a wrong type or an empty string
- * is an `ERR_VELT_INVALID_USER`, before any request is sent.
+ * causes an `ERR_VELT_INVALID_USER`, and no request is sent.
  */
 export interface VeltUser {
   /** Your own unique id of the user. */
@@ -108,8 +108,8 @@ export interface VeltUser {
 }
 
 /**
- * Options of a client. `null` and `undefined` mean the default. A wrong value or an unknown option is an
- * `ERR_VELT_CONFIG`.
+ * Options of a client. `null` and `undefined` mean the default. A wrong value or an unknown option
+ * causes an `ERR_VELT_CONFIG`.
  */
 export interface VeltAuthClientOptions {
   /** Velt's API key. Required. Default: the environment variable `VELT_API_KEY`. */
@@ -120,7 +120,7 @@ export interface VeltAuthClientOptions {
    */
   authToken?: string | null | undefined
   /**
-   * The version of Velt's API. `'v1'` is the one in Velt's guide. `'v2'` also supports `name` and
+   * The version of Velt's API. `'v1'` is the version in Velt's guide. `'v2'` also supports `name` and
    * `permissions`. Default: `'v1'`.
    */
   apiVersion?: 'v1' | 'v2' | null | undefined
@@ -187,7 +187,8 @@ export interface VeltCallOptions {
   signal?: AbortSignal | null | undefined
   /**
    * The time limit of this call, in milliseconds, from 1. For `getToken`, a `deadline` longer than the
-   * client's has no effect, since other calls share its request. Default: the client's `deadline`.
+   * client's has no effect: calls share a request, and the request has the client's `deadline`. Default:
+   * the client's `deadline`.
    */
   deadline?: number | null | undefined
 }
@@ -196,15 +197,15 @@ export interface VeltCallOptions {
 export interface VeltGetOptions extends VeltCallOptions {
   /**
    * How long the token must still be valid, in milliseconds, from 0. If Velt fails, or does not respond
-   * within a second, the call returns a cached token that is valid for less time, until it expires. If
-   * `minValidity` is more than half of a token's lifetime, half of the lifetime is used instead:
-   * otherwise tokens with a short lifetime could never be served from the cache. Default: 3600000 (1
-   * hour).
+   * within a second, the call returns a cached token that is valid for less time, until this token
+   * expires. If `minValidity` is more than half of a token's lifetime, half of the lifetime is used
+   * instead: otherwise tokens with a short lifetime could never be served from the cache. Default:
+   * 3600000 (1 hour).
    */
   minValidity?: number | null | undefined
   /**
    * The highest age of the token, in milliseconds, from 0. The age counts from the time when the token
-   * was received from Velt. An older token is not returned, also not while Velt fails. Use this option
+   * was received from Velt. An older token is not returned, not even while Velt fails. Use this option
    * when a token does not work although it has not expired. Default: no limit.
    */
   maxAge?: number | null | undefined
@@ -274,9 +275,10 @@ export class VeltAuthClient {
   getToken(user: VeltUser | string, options?: VeltGetOptions): Promise<VeltToken>
 
   /**
-   * Requests a new token from Velt, even if the cache has a token, and stores the new token in the cache.
-   * Transient failures are retried within `maxAttempts` and `deadline`. While the circuit breaker is
-   * open, or the `Retry-After` of a 429 holds, the call rejects immediately and sends no request.
+   * Requests a new token from Velt, even if the cache has a token, and stores the new token in the
+   * cache. Transient failures are retried within `maxAttempts` and `deadline`. While the circuit breaker
+   * is open, the call rejects immediately and sends no request. After a 429 with `Retry-After`, calls
+   * also reject immediately until the time in `Retry-After` is over.
    *
    * @param user a {@link VeltUser}, or the user id as a string
    * @throws {VeltAuthError} The promise rejects if no token could be obtained. It never resolves without
@@ -316,7 +318,7 @@ export class VeltAuthClient {
  *     const token = await generateVeltAuthToken({ userId: req.user.id, email: req.user.email })
  *     res.set('Cache-Control', 'no-store').json(token)
  *   } catch (error) {
- *     next(error) // Express 4 does not catch a rejection: it would end the process.
+ *     next(error) // Express 4 does not catch a rejection: the rejection would end the process.
  *   }
  * })
  * ```

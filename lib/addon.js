@@ -7,7 +7,10 @@ const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { version } = require('../package.json')
 
-/** Literal `require` calls, since tools that trace files (Vercel, Next.js) find only these. */
+/**
+ * The `require` calls are literal, because tools that trace files (Vercel, Next.js) find only
+ * these.
+ */
 const PACKAGES = /** @type {Record<string, () => any>} */ ({
   'linux-x64-gnu': () => require('velt-auth-linux-x64-gnu'),
   'linux-x64-musl': () => require('velt-auth-linux-x64-musl'),

@@ -2,7 +2,7 @@
 
 'use strict'
 
-// Not the globals: a test runner may have replaced them with fake timers.
+// Imported, because a test runner may have replaced the global timers with fake timers.
 const { setMaxListeners } = require('node:events')
 const { clearInterval, setImmediate, setInterval } = require('node:timers')
 const { Calls, Cancel } = require('./addon.js')
@@ -68,7 +68,7 @@ function outcomeOf(start) {
     active ??= activate()
     const call = freeNumbers.at(-1) ?? resolvers.length
     start(active.native, call)
-    // Only now, since `start` may throw.
+    // The call is registered after `start`, because `start` may throw.
     freeNumbers.pop()
     resolvers[call] = resolve
     active.timer.ref()
@@ -86,7 +86,8 @@ async function tokenOf(signal, start) {
   signal.throwIfAborted()
   const cancel = new Cancel()
   const onAbort = () => cancel.cancel()
-  // Node warns at 11 listeners, but many calls may share a signal, and each removes its listener.
+  // Node warns when a signal has 11 listeners. Here this is no leak: many calls may share a signal,
+  // and each call removes its listener.
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   signal.addEventListener('abort', onAbort, { once: true })
   try {

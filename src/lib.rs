@@ -5,29 +5,33 @@
 //!
 //! # Layout
 //!
-//! Imports go down this list only; `npm run lint` fails on a circle.
+//! A module imports only modules further down in this list. `npm run lint` fails on a circular import.
 //!
-//! - `binding` (feature `binding`, on by default): converts JavaScript values. Only here is napi used.
+//! - `binding` (feature `binding`, on by default): converts JavaScript values. Only this module uses
+//!   napi.
 //!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
 //!     `completions`: the queue of their outcomes. `values`: the types that cross the border.
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
-//!   - `fetch`: from a cache miss to a token: shared cache, then Velt.
-//!   - `log_reader`: reads the invalidations of other servers from Redis, and applies them.
+//!   - `fetch`: fetches a token after a cache miss, from the shared cache or from Velt.
+//!   - `log_reader`: reads from Redis which users other servers have invalidated, and removes their tokens
+//!     from the cache of this process.
 //! - [`core::cache`]: cached tokens.
-//!   - [`local`](core::cache::local): the tokens of this process: which to serve, which to refresh.
+//!   - [`local`](core::cache::local): the tokens of this process. It decides which tokens to serve, and
+//!     which to refresh.
 //!   - [`single_flight`](core::cache::single_flight): one request for all calls that wait.
-//!   - [`shared`](core::cache::shared): the tokens in Redis, and the protocol between servers.
+//!   - [`shared`](core::cache::shared): the tokens in Redis, and the protocol between servers: lease,
+//!     generations, log of invalidations.
 //!     [`store`](core::cache::shared::store) has its operations, `redis_store` the commands and Lua
 //!     scripts for them, `connection` the connection, `seal` the cryptography.
 //! - [`core::velt`]: a request to Velt.
-//!   - [`upstream`](core::velt::upstream): a request with everything around it.
-//!   - [`circuit_breaker`](core::velt::circuit_breaker): no requests while Velt fails.
-//!     [`retry`](core::velt::retry): which failures are retried, and when.
-//!   - [`endpoint`](core::velt::endpoint): one attempt.
-//!     [`transport`](core::velt::transport): its HTTPS exchange.
-//!     [`api`](core::velt::api): Velt's JSON, headers and statuses: `request` writes, `response` reads
-//!     and decides which error is transient.
+//!   - [`upstream`](core::velt::upstream): a request with its circuit breaker, retries and counters.
+//!   - [`circuit_breaker`](core::velt::circuit_breaker): when no requests are sent, because Velt fails.
+//!     [`retry`](core::velt::retry): when and how often a transient failure is retried.
+//!   - [`endpoint`](core::velt::endpoint): one attempt, with its HTTPS exchange
+//!     ([`transport`](core::velt::transport)).
+//!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
+//!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],
 //!   [`core::user`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
 

@@ -36,7 +36,7 @@ export interface AuthProviderOptions<User extends AuthProviderUser = AuthProvide
 export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> {
   /** The user from the options. */
   user: User
-  /** Turns off the retries of Velt's SDK, because `generateToken` retries itself. */
+  /** Turns off the retries of Velt's SDK, because `generateToken` already retries. */
   retryConfig: { retryCount: number }
   /**
    * Fetches a token from the endpoint and resolves to it as a string. Rejects with a
@@ -47,12 +47,12 @@ export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> 
 
 /**
  * Makes an auth provider for `<VeltProvider authProvider={…}>` and `client.setVeltAuthProvider(…)`. Make
- * it once for each user, in React with `useMemo`: Velt's SDK starts again with each new object.
+ * it once for each user, in React with `useMemo`: Velt's SDK restarts with each new provider.
  *
- * Concurrent calls of its `generateToken` share one request. Transient failures are retried, as described
- * at {@link fetchVeltToken}. If Velt's SDK calls it before the last token has expired, Velt has rejected
- * that token. The request then has `Cache-Control: no-cache`: the server responds with a token that it
- * received from Velt in the last 10 seconds.
+ * Concurrent calls of the provider's `generateToken` share one request. Transient failures are retried,
+ * as described at {@link fetchVeltToken}. If Velt's SDK calls `generateToken` before the last token has
+ * expired, Velt has rejected that token. The next request to the token endpoint then has `Cache-Control:
+ * no-cache`: the server responds with a token that it received from Velt in the last 10 seconds.
  *
  * @throws {TypeError} if an option is missing, wrong or unknown, for example if there is no user yet. The
  *   message says what to write instead.

@@ -9,7 +9,7 @@ const MAX_ATTEMPTS = 4
  */
 const TIMEOUT = 30_000
 
-/** A longer `Retry-After` ends the call, in milliseconds: the page should not wait that long. */
+/** The longest `Retry-After` to wait for, in milliseconds. A longer one ends the call. */
 const MAX_RETRY_DELAY = 60_000
 
 /** Statuses to retry if the response is not from our endpoint, but for example from a proxy. */
@@ -65,7 +65,7 @@ export function createAuthProvider(options) {
 
   return {
     user,
-    // No retries by Velt's SDK: `fetchVeltToken` retries, and only transient failures.
+    // Velt's SDK must not retry, because `fetchVeltToken` already retries transient failures.
     retryConfig: { retryCount: 0 },
     generateToken: () => {
       pending ??= generate()

@@ -121,7 +121,7 @@ function errorResponse({ message, status, details }) {
 function requestedClaims(request, credentials) {
   if (!Object.hasOwn(ENDPOINTS, request.path)) throw new RpcError('NOT_FOUND', 'No such endpoint.')
   const endpoint = ENDPOINTS[/** @type {keyof typeof ENDPOINTS} */ (request.path)]
-  // Not a 405: Velt's envelope is that of Firebase callable functions, which have no code for it.
+  // Velt uses the error format of Firebase callable functions. This format has no code for a 405.
   if (request.method !== 'POST') invalidArgument('The method must be POST.')
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/json *(;|$)/i.test(type)) {
@@ -198,7 +198,8 @@ function boolean(value, path) {
 }
 
 /**
- * A Unix time in seconds. From 1e11 on (the year 5138) the value must be in milliseconds.
+ * A Unix time in seconds. A value of 1e11 (the year 5138) or more is rejected, because it is
+ * probably in milliseconds.
  *
  * @type {Validator}
  */

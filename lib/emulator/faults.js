@@ -27,7 +27,7 @@ class FaultQueue {
   }
 
   /**
-   * The first fault that applies to this request. It counts as used.
+   * Returns the first fault that applies to this request, and counts one use of the fault.
    *
    * @param {RecordedRequest} request
    */

@@ -147,7 +147,10 @@ export interface RecordedRequest {
   readonly body: unknown
   /** The time when the last byte arrived, as Unix time in milliseconds. It comes from `Date.now`. */
   readonly receivedAt: number
-  /** The HTTP status of the response. It is `undefined` before the response, and if the response was cut. */
+  /**
+   * The HTTP status of the response. It is `undefined` before the response, and stays `undefined` if the
+   * emulator does not send a complete response.
+   */
   status: number | undefined
   /**
    * Resolves to `'answered'` when the complete response was sent, or to `'aborted'` when the connection
@@ -165,7 +168,7 @@ export interface TokenClaims {
   /** Only with v2. */
   name?: string
   isAdmin?: boolean
-  /** Only with v2. As in the request. */
+  /** Only with v2. The value is the same as in the request. */
   permissions?: { resources: Resource[] }
   /** The time when the token was made, as Unix time in seconds. */
   iat: number

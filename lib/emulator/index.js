@@ -1,7 +1,7 @@
 // @ts-check
 
-// A stand-in for Velt's token API. It imports nothing from the rest of lib: it must not share the bugs
-// of the code that it tests.
+// An emulator of Velt's token API. It imports nothing from the rest of lib: it must not share the
+// bugs of the code that it tests.
 
 'use strict'
 
@@ -97,7 +97,8 @@ async function startEmulator(options = {}) {
 }
 
 /**
- * Reads a request to its end. The result is `undefined` if the client closes the connection before.
+ * Reads a request to its end. The result is `undefined` if the client closes the connection before
+ * the end.
  *
  * @param {IncomingMessage} req
  * @param {ServerResponse} res

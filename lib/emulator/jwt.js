@@ -26,9 +26,9 @@ function sign(claims, secret, now, lifetime) {
 }
 
 /**
- * Returns the claims of a token. Throws if `sign` did not make the token with the same secret, or if
- * it has expired. The `alg` header need not be checked: the signature covers the header, and `sign`
- * always writes the same one.
+ * Returns the claims of a token. Throws if `sign` did not make the token with the same secret, or
+ * if it has expired. The `alg` header needs no check: the signature covers the header, and `sign`
+ * always writes the same `alg`.
  *
  * @param {string} token
  * @param {Buffer} secret

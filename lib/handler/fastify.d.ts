@@ -20,7 +20,7 @@ export type { TokenProblem }
  * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *
- * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. This function throws it, so
- *   a wrong option is found when the server starts.
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself
+ *   throws this error, so you find a wrong option when the server starts.
  */
 export function veltTokenHandler(options: TokenHandlerOptions): FastifyPluginAsync

@@ -9,7 +9,8 @@ function veltTokenHandler(options) {
 
   /** @param {import('fastify').FastifyInstance} app */
   return async function veltToken(app) {
-    // The endpoint reads no body. Without these parsers Fastify cannot reject a request for its body.
+    // The endpoint reads no body. Without these parsers, Fastify does not reject a request because
+    // of its body.
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     // Fastify rejects a malformed Content-Type before it looks for a parser.

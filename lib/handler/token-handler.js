@@ -89,7 +89,7 @@ function createTokenHandler(options) {
 
     /** @param {unknown} error @param {string} [message] for an error that is not a `VeltAuthError` */
     function failed(error, message) {
-      // A browser that has closed the connection does not get the response. That is no error.
+      // A browser that has closed the connection does not get the response. This is not an error.
       if (!isClosed()) void reportError(onError, error, args)
       return errorResponse(error, message)
     }
@@ -165,7 +165,7 @@ function logError(error) {
  */
 async function reportError(onError, error, args) {
   try {
-    // `await`, since an async function may be passed: its rejection must not become unhandled.
+    // `onError` may be an async function. `await` prevents that its rejection is unhandled.
     await onError(error, ...args)
   } catch (onErrorFailure) {
     logError(onErrorFailure)
@@ -178,7 +178,8 @@ async function reportError(onError, error, args) {
  */
 function errorResponse(error, message) {
   if (!(error instanceof VeltAuthError)) return problemResponse('server_error', { message })
-  // For example a certificate that is not trusted: the browser must not retry.
+  // The browser must not retry after a permanent failure, such as a certificate that is not
+  // trusted.
   const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
   const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER

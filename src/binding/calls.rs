@@ -1,5 +1,5 @@
-//! Calls in flight: a future in Rust, a number in JavaScript. Outcomes go back in batches, since waking
-//! JavaScript's thread costs it more than the rest of a call.
+//! Calls in flight. A call is a future in Rust, and a number in JavaScript. JavaScript gets the outcomes
+//! in batches: a wake-up costs the JavaScript thread more time than the rest of a call.
 
 use std::future::{Future, pending};
 use std::io;
@@ -15,8 +15,8 @@ use tokio::runtime::{Builder, Handle};
 use super::completions::Completions;
 use super::values::{Failure, Token};
 
-/// How many outcomes JavaScript takes before it yields to the event loop. Without a bound, many
-/// outcomes would block it.
+/// How many outcomes JavaScript takes before it yields to the event loop. Without a limit, many outcomes
+/// would block the event loop.
 const MAX_BATCH: usize = 64;
 
 /// How a call ended: with a token, with a failure, or with `true` if it returns nothing; `None` if it
@@ -25,7 +25,7 @@ const MAX_BATCH: usize = 64;
 pub type Outcome = Option<Either3<Token, Failure, bool>>;
 
 /// One thread for all clients of this process. More threads spend more time on waking each other than
-/// they gain; one thread makes tens of thousands of calls per second. It ends with the process.
+/// they gain; one thread makes tens of thousands of calls per second. The thread ends with the process.
 static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
 
 /// The runtime of that thread.
@@ -54,7 +54,8 @@ pub struct Calls(Arc<Shared>);
 struct Shared {
     runtime: Handle,
     settled: Completions<(u32, Outcome)>,
-    /// Weak: it does not keep the process alive. JavaScript does that while it waits for a call.
+    /// A weak reference: it does not keep the process alive. While calls are pending, `lib/calls.js`
+    /// keeps the process alive.
     wake: ThreadsafeFunction<(), (), (), Status, false, true>,
 }
 
@@ -63,7 +64,7 @@ struct Shared {
 pub struct Batch {
     pub calls: Vec<u32>,
     pub outcomes: Vec<Outcome>,
-    /// Take the next batch after yielding to the event loop.
+    /// Whether there is another batch. JavaScript yields to the event loop before it takes that batch.
     pub has_more: bool,
 }
 
@@ -108,7 +109,7 @@ impl Calls {
             self.0.runtime.spawn(async move {
                 // All tasks that are ready run first, so that their outcomes are in the same batch.
                 tokio::task::yield_now().await;
-                // This fails only while JavaScript's thread ends; no call waits then.
+                // `wake` fails only while the JavaScript thread ends. At that time, no call waits.
                 calls
                     .0
                     .wake

@@ -1,5 +1,5 @@
-//! The addon: it converts JavaScript values into the core's, and outcomes back. All decisions are in
-//! [`crate::core`].
+//! The addon: it converts JavaScript values to the core's types, and outcomes to JavaScript values. All
+//! decisions are in [`crate::core`].
 //!
 //! A failure is returned as a value, and JavaScript throws it: napi-rs loses the codes of errors that
 //! async functions throw (napi-rs#1632).

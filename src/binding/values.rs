@@ -95,8 +95,8 @@ pub enum AccessRole {
     Editor,
 }
 
-/// The core's [`core::Token`], and the Unix time in milliseconds when it expires. N-API creates this
-/// array in half the time of an object, which is a part of each cache hit.
+/// The core's [`core::Token`], and the Unix time in milliseconds when it expires. Each cache hit creates
+/// this array. N-API creates an array in half the time of an object.
 #[napi]
 pub type Token = (String, f64);
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-/// Wall-clock time, since that is what a token's `exp` is written in.
+/// Wall-clock time, because the `exp` of a token is wall-clock time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(fn() -> SystemTime);
 

@@ -16,10 +16,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
 /// How many requests one call may send.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
-/// How many connections to Velt a client has at most. With 128, 1,000 users whose tokens are not cached
-/// are served as fast as without a limit; a process may have as few as 1,024 file descriptors.
+/// How many connections to Velt a client has at most. A process may have as few as 1,024 file descriptors.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 128;
-/// More attempts would only make an outage worse.
+/// The highest number of requests that one call may send. More attempts would make an outage worse.
 const MAX_ATTEMPTS: u32 = 10;
 /// How many tokens are cached in this process. An entry with a token of 400 bytes takes about 1.3 kB.
 pub const DEFAULT_MAX_ENTRIES: usize = 10_000;
@@ -81,7 +80,7 @@ pub struct Proxy {
 pub struct RedisAddress {
     /// A single server, the master's name for `sentinels`, or nodes of a cluster.
     pub urls: Vec<SecretString>,
-    /// Whether `urls` are nodes of a cluster. One of them is enough: it knows the others.
+    /// Whether `urls` are nodes of a cluster. One node is enough, because it knows the others.
     pub is_cluster: bool,
     /// The URLs of Sentinels that know the address of the master.
     pub sentinels: Vec<SecretString>,

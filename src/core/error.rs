@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-/// A `Retry-After` is obeyed for at most this long: the response may be wrong, and a clock may be too.
+/// The longest time for which a `Retry-After` is obeyed. A longer one may come from a wrong response or
+/// a wrong clock.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The kind of a failure. JavaScript sees it as `error.code`.
@@ -19,7 +20,7 @@ pub enum Code {
     Rejected,
     /// Velt's rate limit was reached.
     RateLimited,
-    /// Velt, or a proxy before it, failed: 408, 5xx but 501, and what Velt calls transient.
+    /// Velt, or a proxy before it, failed: 408, 5xx except 501, and errors that Velt calls transient.
     Unavailable,
     /// No complete response arrived: DNS, connect, TLS, reset.
     Network,
@@ -57,10 +58,10 @@ pub struct Error {
     pub code: Code,
     /// One sentence for the developer who reads the log.
     pub message: String,
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change by the developer.
     pub retryable: bool,
-    /// Requests sent for this call. It is 0 when the call failed before a request was sent, and when
-    /// the call ended (by its deadline, by the client's end) while a request was in flight.
+    /// Requests sent for this call. It is 0 when the call failed before a request was sent, and when the
+    /// deadline or the closing of the client ended the call while a request was in flight.
     pub attempts: u32,
     /// The HTTP status of the last response, if there was one.
     pub http_status: Option<u16>,
@@ -124,8 +125,8 @@ impl Error {
         )
     }
 
-    /// Whether no valid response came from Velt. Then its earlier responses still hold, and a cached
-    /// token may be served; after any other error it may not.
+    /// Whether no valid response came from Velt. Then Velt's earlier responses are still valid, and a
+    /// cached token may be served. After any other error, a cached token may not be served.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(

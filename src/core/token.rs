@@ -17,7 +17,8 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// A token as Velt made it, for `client.identify()` in the browser.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Shared: to copy a secret, and to wipe the copy, costs more than the rest of a cache hit.
+    /// Shared, not copied: to copy a secret and to wipe the copy takes more time than the rest of a
+    /// cache hit.
     secret: Arc<SecretString>,
     received_at: SystemTime,
     expires_at: SystemTime,
@@ -26,8 +27,8 @@ pub struct Token {
 impl Token {
     /// A token that Velt sent at `received_at`.
     ///
-    /// It expires at its `exp` claim, and at most 48 hours after it was received: some of Velt's
-    /// tokens have no `exp`, and an unreadable or distant one must not make a token eternal.
+    /// It expires at its `exp` claim, and at most 48 hours after it was received: some of Velt's tokens
+    /// have no `exp`, and an unreadable or very late `exp` must not make a token valid forever.
     #[must_use]
     pub fn new(token: String, received_at: SystemTime) -> Self {
         let latest = received_at + LIFETIME;
@@ -79,8 +80,8 @@ impl Token {
 
     /// Whether Velt accepts the token at `now`.
     ///
-    /// A token from the future was received before the clock was set back, so its expiry says
-    /// nothing: it is invalid too.
+    /// If the token was received in the future, the clock was set back after that. Then it is unknown
+    /// when the token expires, so the token is also invalid.
     #[must_use]
     pub fn is_valid(&self, now: SystemTime) -> bool {
         now < self.expires_at && self.received_at <= now + CLOCK_TOLERANCE

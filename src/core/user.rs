@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::config::ApiVersion;
 use super::error::Error;
 
-/// A larger number is a time in milliseconds by mistake: in seconds, this is the year 5138.
+/// The limit of a time in seconds: the year 5138. A larger number is probably a time in milliseconds.
 const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
 
 /// Everything that Velt puts into a token: equal users can share one token.
@@ -13,9 +13,9 @@ const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
 pub struct User {
     /// The customer's own unique id of the user.
     pub user_id: String,
-    /// Velt checks it against the `organizationId` that the browser passes to `identify()`.
+    /// Velt compares it with the `organizationId` that the browser passes to `identify()`.
     pub organization_id: Option<String>,
-    /// Velt checks it against the `email` that the browser passes to `identify()`.
+    /// Velt compares it with the `email` that the browser passes to `identify()`.
     pub email: Option<String>,
     /// The display name. API v2 only.
     pub name: Option<String>,
@@ -97,7 +97,7 @@ impl User {
 }
 
 impl User {
-    /// The bytes that the fields of this user take outside the struct, about.
+    /// The approximate number of bytes that the fields of this user take outside the struct.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let texts = [&self.organization_id, &self.email, &self.name];

@@ -1,7 +1,8 @@
-//! The tokens of this process. Time comes in as an argument; nothing here waits.
+//! The token cache of this process. The caller passes the current time as an argument. No function here
+//! waits.
 //!
-//! The lock is held for a few hash-map operations: nothing under it grows with the number of entries,
-//! since JavaScript's thread takes it for each cache hit.
+//! The lock is held for a few hash-map operations. No work under the lock takes longer when there are
+//! more entries, because the JavaScript thread takes the lock for each cache hit.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -14,21 +15,23 @@ use crate::core::error::MAX_RETRY_AFTER;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::User;
 
-/// A token is refreshed in the background when it has lived this share of its lifetime…
+/// A token is refreshed in the background after this share of its lifetime, plus or minus
+/// [`REFRESH_JITTER`].
 const REFRESH_SHARE: f64 = 0.75;
-/// …plus or minus this share, so that tokens made together are not refreshed together.
+/// The largest random deviation from [`REFRESH_SHARE`], so that tokens that were made together are not
+/// refreshed together.
 const REFRESH_JITTER: f64 = 0.05;
-/// After a refresh began or failed, the next one waits for this time at least, and twice this time at
-/// most.
+/// After a refresh of an entry began or failed, its next refresh starts after a random time: at least
+/// this time, and at most twice this time.
 const REFRESH_PAUSE: Duration = Duration::from_secs(15);
-/// The cache holds this many bytes per entry on average: tokens with hundreds of permissions are
-/// large, so a bound on the number of entries does not bound memory.
+/// The limit of the average size of an entry, in bytes. Tokens with hundreds of permissions are large,
+/// so a limit of the number of entries alone does not limit the memory.
 const BYTES_PER_ENTRY: usize = 4096;
-/// What an entry takes beside its token and its user: hash tables, list links, allocator overhead
-/// (measured by __test__/`core/cache_memory.rs`).
+/// The bytes that an entry takes in addition to its token and its user: hash tables, list links,
+/// allocator overhead (measured by __test__/`core/cache_memory.rs`).
 const ENTRY_OVERHEAD: usize = 850;
 
-/// What the cache says of a user.
+/// The result of a lookup in the cache.
 #[derive(Debug)]
 pub enum Lookup {
     /// Serve this token.
@@ -41,8 +44,8 @@ pub enum Lookup {
     Miss,
 }
 
-/// The order in which requests started: the outcome of an older request never replaces the outcome
-/// of a newer one.
+/// The number of a request, in the order in which requests started. The outcome of an older request
+/// never replaces the outcome of a newer one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct SequenceNumber(u64);
 
@@ -51,20 +54,22 @@ struct Entry {
     token: Token,
     number: SequenceNumber,
     refresh_at: SystemTime,
-    /// The last refresh failed; the next one begins after this time.
+    /// Set if the last refresh failed: the next refresh begins after this time.
     paused_until: Option<SystemTime>,
 }
 
-/// What is known of one user id. It exists while there is an entry or a request in flight.
+/// The state of one user id. The state exists while the user id has an entry or a request in flight.
 #[derive(Debug, Default)]
 struct OfUserId {
-    /// The users with this id that have an entry, the oldest first: it is also the first to go. They
-    /// differ in the other fields.
+    /// The users with this id that have an entry. They differ in the other fields. The oldest user is
+    /// first, because its entry is usually removed first.
     cached: Vec<Arc<User>>,
     in_flight: usize,
-    /// The last request before the last invalidation: up to this one, outcomes are not kept.
+    /// The last request before the last invalidation. Outcomes of this request and of older ones are not
+    /// stored.
     invalidated: SequenceNumber,
-    /// As `invalidated`, for users that Velt rejected.
+    /// The users that Velt rejected, and the rejected requests. Outcomes of older requests are not
+    /// stored.
     rejected: Vec<(Arc<User>, SequenceNumber)>,
 }
 
@@ -74,18 +79,19 @@ struct State {
     user_ids: HashMap<String, OfUserId>,
     bytes: usize,
     last_number: SequenceNumber,
-    /// As [`OfUserId::invalidated`], for all user ids.
+    /// The last request before the last [`LocalCache::clear`]. Outcomes of this request and of older
+    /// ones are not stored.
     cleared: SequenceNumber,
 }
 
-/// Tokens by user.
+/// The cached tokens of all users.
 #[derive(Debug)]
 pub struct LocalCache {
     max_entries: NonZeroUsize,
     state: Mutex<State>,
 }
 
-/// A request that has started, and whose outcome may be kept.
+/// A request that has started, and whose outcome may be stored.
 #[derive(Debug)]
 pub struct InFlight {
     cache: Arc<LocalCache>,
@@ -93,7 +99,7 @@ pub struct InFlight {
     number: SequenceNumber,
 }
 
-/// Entries that were removed. To drop a million of them takes a while: do it where no call waits.
+/// Entries that were removed. To drop a million entries takes long, so drop them where no call waits.
 #[derive(Debug)]
 #[must_use]
 pub struct Removed {
@@ -128,7 +134,8 @@ impl LocalCache {
             return Lookup::Miss;
         }
         let token = entry.token.clone();
-        // A pause that ends later than any pause can was set before the clock was set back.
+        // No pause is longer than `MAX_RETRY_AFTER`. A pause that ends later than that began before the
+        // clock was set back, and is ignored.
         let is_paused = entry
             .paused_until
             .is_some_and(|until| now < until && until <= now + MAX_RETRY_AFTER);
@@ -146,7 +153,8 @@ impl LocalCache {
         Lookup::NeedsRefresh(token)
     }
 
-    /// Any token for `user` that has not expired: stale-if-error.
+    /// The cached token for `user`, if it has not expired. It may be valid for less time than a call
+    /// requires (stale-if-error).
     pub fn stale(&self, user: &User, now: SystemTime) -> Option<Token> {
         let state = self.lock();
         let token = &state.entries.peek(user)?.token;
@@ -168,7 +176,7 @@ impl LocalCache {
         }
     }
 
-    /// Removes all tokens of a user id. Outcomes of its requests in flight are not kept either.
+    /// Removes all tokens of a user id. Outcomes of its requests in flight are not stored either.
     pub fn invalidate(&self, user_id: &str) {
         let mut state = self.lock();
         let last = state.last_number;
@@ -182,7 +190,7 @@ impl LocalCache {
         state.tidy(user_id);
     }
 
-    /// Removes all tokens. Outcomes of requests in flight are not kept either.
+    /// Removes all tokens. Outcomes of requests in flight are not stored either.
     pub fn clear(&self) -> Removed {
         let mut state = self.lock();
         state.cleared = state.last_number;
@@ -209,8 +217,7 @@ impl LocalCache {
 }
 
 impl InFlight {
-    /// Keeps the token that the request brought, unless its user was invalidated or a newer request
-    /// has ended.
+    /// Stores the token from this request, unless its user was invalidated or a newer request has ended.
     pub fn store(&self, token: Token) {
         let mut state = self.cache.lock();
         if !state.is_newest(self) {
@@ -228,15 +235,16 @@ impl InFlight {
         state.shrink(self.cache.max_entries.get());
     }
 
-    /// Keeps a token that has less validity than required, if there is none.
+    /// Stores a token that has less validity than required, if the cache has no valid token for the
+    /// user.
     pub fn store_stale(&self, token: Token, now: SystemTime) {
         if self.cache.stale(&self.user, now).is_none() {
             self.store(token);
         }
     }
 
-    /// The request failed: the next refresh waits, for `retry_after` at least and for
-    /// [`MAX_RETRY_AFTER`] at most.
+    /// Delays the next refresh, because this request failed. The delay is at least `retry_after`, and at
+    /// most [`MAX_RETRY_AFTER`].
     pub fn pause_refresh(&self, retry_after: Option<Duration>, now: SystemTime) {
         let mut state = self.cache.lock();
         if let Some(entry) = state.entries.peek_mut(&self.user) {
@@ -245,14 +253,15 @@ impl InFlight {
         }
     }
 
-    /// Velt rejected the user: tokens from this request and from older ones are not kept.
+    /// Removes the token of the user, because Velt rejected this request. Tokens from older requests are
+    /// not stored.
     pub fn reject(&self) {
         let mut state = self.cache.lock();
         if !state.is_newest(self) {
             return;
         }
         state.remove(&self.user);
-        // Only requests in flight can bring an older token later.
+        // Only a request that is still in flight can return an older token later.
         let of_user_id = state.user_ids.get_mut(&self.user.user_id);
         if let Some(of_user_id) = of_user_id.filter(|of_user_id| of_user_id.in_flight > 1) {
             of_user_id
@@ -266,7 +275,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.cache.lock();
         if self.number <= state.cleared {
-            // `clear` removed what was known of it.
+            // `clear` has already removed the state of this user id.
             return;
         }
         if let Some(of_user_id) = state.user_ids.get_mut(&self.user.user_id) {
@@ -326,7 +335,8 @@ impl State {
         }
     }
 
-    /// Removes the least recently used entries that are too many, or too large together.
+    /// Removes least recently used entries while there are too many entries, or while all entries
+    /// together are too large.
     fn shrink(&mut self, max_entries: usize) {
         let max_bytes = max_entries.saturating_mul(BYTES_PER_ENTRY);
         while self.entries.len() > max_entries || (self.bytes > max_bytes && self.entries.len() > 1)
@@ -339,7 +349,7 @@ impl State {
         }
     }
 
-    /// Forgets a user id that has neither an entry nor a request in flight.
+    /// Removes the state of a user id that has neither an entry nor a request in flight.
     fn tidy(&mut self, user_id: &str) {
         let is_unused =
             |of_user_id: &OfUserId| of_user_id.cached.is_empty() && of_user_id.in_flight == 0;
@@ -349,7 +359,7 @@ impl State {
     }
 }
 
-/// The bytes that an entry takes, about.
+/// The approximate number of bytes that an entry takes.
 fn weight(user: &User, token: &Token) -> usize {
     ENTRY_OVERHEAD + user.heap_bytes() + token.expose().len()
 }

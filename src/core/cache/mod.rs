@@ -1,5 +1,5 @@
 //! Where tokens are cached: in this process ([`local`]), and in Redis ([`shared`]); and
-//! [`single_flight`], which sends one request for all calls that miss.
+//! [`single_flight`], which sends one request for all concurrent calls that miss.
 
 pub mod local;
 pub mod shared;

@@ -1,9 +1,9 @@
 //! Singleflight: of all calls that want the same token at the same time, one is the leader and sends
 //! the request; the others are followers and wait for its outcome.
 //!
-//! No lock is held while anything else runs. A caller that becomes the leader must look in the cache
-//! again: the previous leader stores its token before it leaves this map, so a token that arrived
-//! between the caller's cache miss and its turn as leader is found there.
+//! No lock is held while other code runs. A caller that becomes the leader must look in the cache again,
+//! because the previous leader may have stored a token after the caller's cache miss. A leader stores
+//! its token before it leaves this map, so the next leader finds the token in the cache.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -17,17 +17,18 @@ use crate::sync::{Mutex, MutexGuard};
 
 type Outcome = Result<Token, Error>;
 
-/// The requests in flight: by user id, since [`SingleFlight::forget`] names one, and then by user.
+/// The requests in flight: by user id, because [`SingleFlight::forget`] takes a user id, and then by
+/// user.
 #[derive(Clone, Debug, Default)]
 pub struct SingleFlight(Arc<Mutex<Requests>>);
 
 type Requests = HashMap<String, HashMap<Arc<User>, Follower>>;
 
-/// The part that a caller has in a request.
+/// The role of a caller in a request.
 #[derive(Debug)]
 pub enum Role {
-    /// No request was in flight: this caller must make one, and complete it. The follower is for its
-    /// own use.
+    /// No request was in flight: this caller must make a request, and complete it. The caller waits for
+    /// the outcome with the [`Follower`].
     Leader(Leader, Follower),
     /// A request is in flight.
     Follower(Follower),
@@ -70,7 +71,8 @@ impl SingleFlight {
         Role::Leader(leader, follower)
     }
 
-    /// Later callers for this user id start new requests. Those who wait still get their outcome.
+    /// Later callers for this user id start new requests. Calls that already wait still get the outcome
+    /// of their request.
     pub fn forget(&self, user_id: &str) {
         self.lock().remove(user_id);
     }
@@ -102,9 +104,9 @@ impl Follower {
 }
 
 impl Leader {
-    /// Hands `outcome` to all followers. A token must be in the cache by now.
+    /// Hands `outcome` to all followers. Before this call, a token must be stored in the cache.
     pub fn complete(self, outcome: Outcome) {
-        // Later callers must find the cache, and not a request that has ended.
+        // Later callers must find the token in the cache, and not wait for a request that has ended.
         self.leave();
         self.outcome.send_replace(Some(outcome));
     }
@@ -114,7 +116,7 @@ impl Leader {
         let Some(of_user) = requests.get_mut(&self.user.user_id) else {
             return;
         };
-        // After `forget`, a newer leader may stand in this one's place.
+        // After `forget`, the map may contain a newer leader for the same user.
         let is_own = |follower: &Follower| follower.0.same_channel(&self.outcome.subscribe());
         if of_user.get(&self.user).is_some_and(is_own) {
             of_user.remove(&self.user);

@@ -1,4 +1,5 @@
-//! From a cache miss to a token: the shared cache, then Velt, and what both caches keep of the outcome.
+//! Fetches a token after a cache miss, from the shared cache or from Velt, and stores the outcome in
+//! both caches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ pub struct Fetcher<E, S: Store> {
     pub shared: Option<Arc<SharedCache<S>>>,
     pub stats: Arc<Stats>,
     pub clock: Clock,
-    /// The client's deadline: the work is shared, so no single call's deadline limits it.
+    /// The client's deadline. Calls share a request, so the deadline of a single call does not limit the
+    /// request.
     pub deadline: Duration,
 }
 
@@ -32,7 +34,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     /// Fetches a token that meets `requirement`, from the shared cache or from Velt.
     ///
     /// # Errors
-    /// What Velt, or the way to it, answered.
+    /// The error of the request to Velt.
     pub async fn fetch(&self, user: &Arc<User>, requirement: Requirement) -> Result<Token, Error> {
         let began = Instant::now();
         let in_flight = self.local.begin(user);
@@ -61,7 +63,8 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     pub async fn generate(&self, user: &Arc<User>, deadline: Duration) -> Result<Token, Error> {
         let began = Instant::now();
         let in_flight = self.local.begin(user);
-        // The generation must be known before the request, or an invalidation could be missed.
+        // The generation must be read before the request. Otherwise an invalidation during the request
+        // could be missed.
         let request = match &self.shared {
             Some(shared) => {
                 let patience = began + deadlines::redis_command(deadline);
@@ -92,7 +95,8 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
             .unwrap_or(Err(Unavailable))
     }
 
-    /// Requests a token from Velt, keeps the outcome in this process, and publishes it.
+    /// Requests a token from Velt, stores the outcome in this process, and publishes it in the shared
+    /// cache.
     async fn request(
         &self,
         user: &User,

@@ -1,4 +1,5 @@
-//! The reader of the log: it applies the invalidations of other servers to the cache of this process.
+//! The reader of the log: it reads which users other servers have invalidated, and removes the tokens of
+//! these users from the cache of this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +17,8 @@ use crate::core::clock::Clock;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(400);
-/// Cached tokens are served for this time after the log was read. Then the process was stopped, or it
-/// is overloaded: calls wait until the log is read again.
+/// Cached tokens are served for this time after the log was read. After this time, calls wait until the
+/// log is read again, because the process was stopped or is overloaded.
 const MAX_LAG: Duration = Duration::from_secs(1);
 /// If reading the log takes longer, Redis counts as unreachable until it is done. A read that fails is
 /// repeated on a new connection within this time.
@@ -50,7 +51,7 @@ enum Progress {
 }
 
 impl<S: Store> LogReader<S> {
-    /// Nothing is read yet.
+    /// Creates a reader that has not read the log yet.
     pub fn new(
         shared: Arc<SharedCache<S>>,
         local: Arc<LocalCache>,
@@ -75,13 +76,13 @@ impl<S: Store> LogReader<S> {
         if self.is_started.swap(true, Ordering::Relaxed) {
             return;
         }
-        let follower = Arc::clone(self);
+        let log_reader = Arc::clone(self);
         tokio::spawn(async move {
-            let closed = follower.closed.clone();
+            let closed = log_reader.closed.clone();
             let restarted = async {
-                // It never returns. After a panic it starts again.
+                // `follow` never returns. After a panic it starts again.
                 loop {
-                    let _ = tokio::spawn(Arc::clone(&follower).follow()).await;
+                    let _ = tokio::spawn(Arc::clone(&log_reader).read()).await;
                 }
             };
             closed.run_until_cancelled(restarted).await;
@@ -120,7 +121,7 @@ impl<S: Store> LogReader<S> {
         self.has_read.notify_waiters();
     }
 
-    async fn follow(self: Arc<Self>) {
+    async fn read(self: Arc<Self>) {
         let mut position = None;
         let closed = self.closed.clone();
         while !closed.is_cancelled() {

@@ -30,7 +30,7 @@ use crate::core::velt::api;
 use crate::core::velt::endpoint::VeltEndpoint;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
-/// One configuration, one connection pool, one cache. `Debug` shows no secret.
+/// A client with one configuration, one connection pool and one cache. `Debug` shows no secret.
 #[derive(Debug)]
 pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
     fetcher: Fetcher<E, S>,
@@ -92,7 +92,7 @@ impl Client {
 }
 
 impl<E: TokenEndpoint, S: Store> Client<E, S> {
-    /// A client of these parts.
+    /// Creates a client from its parts.
     pub(crate) fn assembled(
         endpoint: E,
         shared: Option<SharedCache<S>>,
@@ -172,7 +172,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
             Ok(outcome) => outcome,
-            // The request goes on, for later calls.
+            // The request continues, so that later calls get its token.
             Err(_) => match self.stale(&user, requirement) {
                 Some(token) => return Ok(token),
                 None => fetch.await,
@@ -210,7 +210,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             };
             self.stats.joins.add();
             let token = request.wait().await?;
-            // The leader may have required less. The next request brings no better token than this.
+            // The leader may have required less than this call. Then this call waits for one more
+            // request. A third request would return no better token.
             if has_followed || requirement.is_met_by(&token, self.clock.now()) {
                 return Ok(token);
             }
@@ -228,7 +229,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let now = self.clock.now();
         let cached = self.local.stale(user, now);
         if let Some(newer) = cached.filter(|token| requirement.is_met_by(token, now)) {
-            // The previous leader has stored it.
+            // The previous leader has stored the newer token.
             leader.complete(Ok(newer));
         } else {
             self.stats.refreshes.add();
@@ -236,7 +237,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }
     }
 
-    /// Fetches in a task of its own: the end of a call is not the end of the request.
+    /// Fetches in a separate task, so that the request continues when a call ends.
     fn lead(self: &Arc<Self>, leader: Leader, user: &Arc<User>, requirement: Requirement) {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
@@ -281,7 +282,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         Some(token)
     }
 
-    /// Requests a token for `user` from Velt, whatever the caches hold, and keeps it there.
+    /// Requests a token for `user` from Velt, even if a cache has a token, and stores the new token in
+    /// the caches.
     ///
     /// Dropping the future cancels the request. Must be called inside a tokio runtime.
     ///
@@ -292,7 +294,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        // Boxed, since each future around it would hold it twice.
+        // The future is boxed, because each future around it would contain it twice.
         let call = Box::pin(async {
             let user = Arc::new(user.checked(self.api_version)?);
             let deadline = options.deadline.unwrap_or(self.deadline);
@@ -322,7 +324,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
                 .invalidate(user_id)
                 .await
                 .map_err(|Unavailable| invalidation_failed())?;
-            // A request may have found the old token there meanwhile.
+            // Meanwhile, a request may have found the old token in the shared cache.
             self.invalidate_local(user_id);
             Ok(())
         })
@@ -356,7 +358,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         self.local.len()
     }
 
-    /// Ends every call, now and later, with [`Code::Closed`], and the connection to Redis.
+    /// Ends all calls in flight and all later calls with [`Code::Closed`], and ends the connection to
+    /// Redis.
     pub fn close(&self) {
         self.closed.cancel();
         if let Some(shared) = &self.fetcher.shared {

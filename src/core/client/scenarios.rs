@@ -136,11 +136,11 @@ const QUIET_LIFE: Story = &[
     (0.0, Velt::Up, Ok("tok-1"), 1),
     (0.1, Velt::Up, Ok("tok-1"), 1),
     (33.0, Velt::Up, Ok("tok-1"), 1),
-    // After 70 to 80 % of its life it is refreshed; the call does not wait.
+    // After 70 to 80 % of its lifetime the token is refreshed. The call does not wait.
     (38.5, Velt::Up, Ok("tok-1"), 2),
     (38.6, Velt::Up, Ok("tok-2"), 2),
     (71.0, Velt::Up, Ok("tok-2"), 2),
-    // No call came while it could be refreshed.
+    // No call was made while the token could be refreshed.
     (86.0, Velt::Up, Ok("tok-3"), 3),
 ];
 

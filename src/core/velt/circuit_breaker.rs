@@ -1,9 +1,11 @@
 //! A circuit breaker: while Velt fails, calls fail at once instead of each waiting for its deadline.
 //!
-//! Closed: requests are sent. Five calls that fail in a row open it. Open: calls fail at once. After a
-//! cooldown it is half-open: one call at a time is a probe, and its success closes the breaker.
+//! Closed: requests are sent. Five calls that fail in a row open the breaker. Open: calls fail at once.
+//! Half-open, after a cooldown: one call at a time is a probe. If the probe succeeds, the breaker
+//! closes.
 //!
-//! A `Retry-After` holds for all calls: it is obeyed from the attempt that received it.
+//! The `Retry-After` of a 429 applies to all calls of the client, as soon as one attempt has received
+//! it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,21 +16,21 @@ use crate::core::error::{Code, Error, MAX_RETRY_AFTER};
 
 /// The breaker opens when this many calls in a row have failed.
 const THRESHOLD: u32 = 5;
-/// The first cooldown. Each probe that fails doubles it…
+/// The first cooldown. Each probe that fails doubles the cooldown.
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
-/// …up to this time.
+/// The longest cooldown.
 const MAX_COOLDOWN: Duration = Duration::from_secs(30);
 
 /// Closed by default.
 #[derive(Debug, Default)]
 pub struct CircuitBreaker(Mutex<State>);
 
-/// Permission to send the requests of one call. Dropped without an outcome, it counts as neither
-/// success nor failure.
+/// Permission to send the requests of one call. A permit that is dropped without an outcome counts as
+/// neither success nor failure.
 #[derive(Debug)]
 pub struct Permit<'a> {
     breaker: &'a CircuitBreaker,
-    /// The opening that this call probes; 0 if it is no probe.
+    /// The number of the opening that this call is a probe for; 0 if the call is not a probe.
     probed: u64,
 }
 
@@ -82,7 +84,8 @@ impl CircuitBreaker {
         Ok(self.permit(openings))
     }
 
-    /// An attempt failed. If Velt named a time to wait, all calls wait for it, from now on.
+    /// Records that an attempt failed. After a 429 with `Retry-After`, no call sends a request until
+    /// that time is over.
     pub fn attempt_failed(&self, error: &Error) {
         let Some(wait) = error.retry_after else {
             return;
@@ -102,7 +105,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// How long the rate limit of any call holds.
+    /// How long the rate limit still applies; zero if there is none.
     pub fn rate_limited_for(&self) -> Duration {
         self.lock()
             .rate_limit()
@@ -165,8 +168,8 @@ impl State {
             open.error = error.clone();
             return;
         }
-        // A permanent failure, such as an untrusted certificate, is no reason to try again later. A
-        // call that began before the breaker opened shows nothing new.
+        // A permanent failure, such as an untrusted certificate, does not open the breaker. A call that
+        // began before the breaker opened gives no new information.
         if !error.retryable || self.open.is_some() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Velt's token endpoint: one attempt is one HTTPS exchange.
+//! The endpoint of Velt's token API: one attempt is one HTTPS exchange.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,7 +30,7 @@ impl VeltEndpoint {
     /// Sends one request for a token, and reads the response.
     ///
     /// # Errors
-    /// What the transport or the response says.
+    /// The error of the transport, or the error in the response.
     pub async fn request_token(&self, user: &User) -> Result<Token, Error> {
         let body = api::body(&self.config, user);
         let response = self.transport.post(body).await?;

@@ -1,5 +1,5 @@
 //! One request to Velt for one token: its JSON ([`api`]), its HTTPS exchange ([`transport`]), its
-//! retries ([`retry`]), and the [`circuit_breaker`] that ends it at once while Velt fails.
+//! retries ([`retry`]), and the [`circuit_breaker`], which makes calls fail at once while Velt fails.
 
 pub mod api;
 pub mod circuit_breaker;

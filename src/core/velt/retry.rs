@@ -13,7 +13,7 @@ use super::circuit_breaker::CircuitBreaker;
 use crate::core::error::{Code, Error};
 
 /// The first backoff is at most this long, the second at most twice as long, and so on. The first two
-/// take 450 ms at least, so that three attempts outlast a load balancer that is restarted.
+/// take 450 ms at least, so that three attempts take longer than the restart of a load balancer.
 const BASE_BACKOFF: Duration = Duration::from_millis(300);
 /// No backoff is longer.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
@@ -28,8 +28,8 @@ const SUCCESS_REFUND: f64 = 1.0;
 /// have no retries for a long time after an outage.
 const REFUND_PER_SECOND: f64 = 5.0;
 
-/// What a client may spend on retries. All its calls share it, so that they do not multiply the load
-/// on Velt during an outage.
+/// The retry budget of a client. All calls of the client share the budget, so that their retries do not
+/// multiply the load on Velt during an outage.
 #[derive(Debug)]
 pub struct Budget(Mutex<Balance>);
 
@@ -129,9 +129,9 @@ where
     }
 }
 
-/// A random time from 50 % to 100 % of 300 ms, 600 ms, 1.2 s… («equal jitter»): servers that
-/// failed at the same time do not retry at the same time, and two backoffs in a row are never short.
-/// It is added to a `Retry-After`, since all servers receive the same.
+/// A random time from 50 % to 100 % of 300 ms, 600 ms, 1.2 s… («equal jitter»): servers that failed at
+/// the same time do not retry at the same time, and two backoffs in a row are never short. This time is
+/// added to a `Retry-After`, because all servers receive the same `Retry-After`.
 fn backoff(attempts: u32) -> Duration {
     let ceiling = BASE_BACKOFF
         .saturating_mul(2_u32.saturating_pow(attempts - 1))
@@ -163,7 +163,7 @@ mod tests {
         max_attempts: 3,
     };
 
-    /// What one attempt does: answer after a time.
+    /// What one attempt does: respond after a time.
     type Step = (Duration, Result<&'static str, Error>);
 
     /// Plays `steps` in paused time. Returns the outcome, and when each attempt began.

@@ -18,8 +18,9 @@ use crate::core::error::{Code, Error};
 
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
-/// Shorter than load balancers keep idle connections. It is checked again when a connection is taken
-/// from the pool, so a serverless process that was frozen does not use closed connections.
+/// How long an idle connection is kept. Load balancers keep idle connections longer. The time is checked
+/// again when a connection is taken from the pool, so a serverless process that was frozen does not use
+/// closed connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// A complete response.
@@ -52,7 +53,7 @@ impl Transport {
             .http1_only()
             .redirect(redirect::Policy::none())
             .referer(false)
-            // `retry` retries, and the caller reads the environment.
+            // The module `retry` does the retries, and JavaScript reads the proxy from the environment.
             .retry(retry::never())
             .no_proxy()
             .pool_max_idle_per_host(config.max_connections.get())

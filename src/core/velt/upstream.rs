@@ -1,4 +1,4 @@
-//! A request for a token with everything around it: circuit breaker, retries, budget, counters.
+//! A request for a token with its circuit breaker, retries, budget, counters.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,7 @@ impl TokenEndpoint for VeltEndpoint {
     }
 }
 
-/// Velt, as all calls of a client see it.
+/// The access to Velt that all calls of a client share.
 #[derive(Debug)]
 pub struct Upstream<E> {
     endpoint: E,
@@ -105,7 +105,7 @@ impl<E: TokenEndpoint> Upstream<E> {
         permit.expect("the semaphore is never closed")
     }
 
-    /// The endpoint, for tests to look into.
+    /// The endpoint, for tests that inspect it.
     #[cfg(test)]
     pub(crate) fn endpoint(&self) -> &E {
         &self.endpoint

@@ -1,7 +1,8 @@
 //! The connection to Redis or Valkey. No call waits for a server that does not respond: without a
 //! connection, commands fail at once. One task per client connects, and reconnects.
 //!
-//! redis-rs has a `ConnectionManager`, but not for Sentinel, and its commands wait while it reconnects.
+//! The `ConnectionManager` of redis-rs is not used: it does not support Sentinel, and its commands wait
+//! while it reconnects.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +43,7 @@ enum Target {
 
 #[derive(Clone)]
 enum State {
-    /// The number tells connections apart.
+    /// The number identifies the connection.
     Up(Connection, u64),
     Down,
     Closed,
@@ -82,7 +83,7 @@ impl Redis {
     /// Connects, if there is no connection.
     ///
     /// # Errors
-    /// [`Unavailable`] if that does not succeed in time.
+    /// [`Unavailable`] if the connection is not established in time.
     pub async fn connect(&self) -> Result<(), Unavailable> {
         match *self.connection.borrow() {
             State::Up(..) => return Ok(()),
@@ -99,7 +100,7 @@ impl Redis {
         result
     }
 
-    /// Drops the connection. There is no other one afterwards.
+    /// Drops the connection. This object does not connect again.
     pub fn close(&self) {
         self.replace(State::Closed, |_| true);
     }
@@ -107,7 +108,7 @@ impl Redis {
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Unavailable`] without a connection, and for a late or an invalid response.
+    /// [`Unavailable`] if there is no connection, or if the response is late or invalid.
     pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Unavailable> {
         self.run_within(self.command_timeout, command).await
     }
@@ -127,10 +128,11 @@ impl Redis {
         match timeout(limit, connection.run(command)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if is_invalid_value(&error) => Err(Unavailable),
-            // One node of a cluster may hang while the others work. redis-rs reconnects to it.
+            // The connection stays: one node of a cluster may hang while the others work, and redis-rs
+            // reconnects to that node.
             _ if matches!(connection, Connection::Cluster(_)) => Err(Unavailable),
             _ => {
-                // Not a newer connection: this command may have waited long.
+                // A newer connection stays: it may have been established while this command waited.
                 self.replace(
                     State::Down,
                     |current| matches!(current, State::Up(_, current) if *current == number),
@@ -151,8 +153,9 @@ impl Redis {
     }
 }
 
-/// Whether Redis works, but the value under our key is not ours. After any other error (from a master
-/// that has become a replica or has lost its replicas, for example) a new connection is better.
+/// Whether the error says that the value under our key is not a value of this package. Redis itself then
+/// works. After any other error a new connection is better, for example after an error from a master that
+/// has become a replica or has lost its replicas.
 fn is_invalid_value(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::UnexpectedReturnType => true,
@@ -256,7 +259,7 @@ fn sentinel(
     if let Some(password) = settings.password() {
         builder = builder.set_client_to_redis_password(password);
     }
-    // redis-rs has one set of credentials for all Sentinels.
+    // redis-rs supports only one set of credentials for all Sentinels.
     let settings = sentinels[0].redis_settings();
     if is_tls(&sentinels[0]) {
         builder = builder.set_client_to_sentinel_certificates(certificates.clone());

@@ -1,4 +1,4 @@
-//! The shared cache: many servers, one Redis or Valkey.
+//! The shared cache: many servers share their tokens through one Redis or Valkey.
 //!
 //! | key | type | holds | for |
 //! | --- | --- | --- | --- |
@@ -10,13 +10,13 @@
 //! `user`, `fields` and `scope` are MACs. `{…}` puts all keys of a user into one slot of a cluster.
 //!
 //! **Revocation.** A token is bound to its key, to the generation that was current when its request
-//! began, and to the Redis process that stored it. So one new generation invalidates all tokens of a
-//! user, those of requests in flight too; and nothing that another Redis process wrote is used: it may
-//! be an older snapshot.
+//! began, and to the Redis process that stored it. An invalidation sets a new generation. So all earlier
+//! tokens of the user are invalid, and also the tokens from requests in flight. A token that another
+//! Redis process stored is not used, because the data of that process may be an older snapshot.
 //!
 //! **Continuity.** Tokens in the memory of a server are valid while the server has read the log of the
-//! same Redis process without a gap. Each event names the event before it, so a reader notices a log
-//! that was trimmed, evicted, flushed or replaced. Then it drops all its tokens.
+//! same Redis process without a gap. Each event contains the id of the event before it, so a server
+//! notices a log that was trimmed, evicted, flushed or replaced. Then the server drops all its tokens.
 //!
 //! **Order.** Requests are numbered when they begin. The outcome of an older request, a token or a
 //! rejection, never replaces the outcome of a newer one.
@@ -41,9 +41,10 @@ use crate::core::error::Error;
 use crate::core::token::Token;
 use crate::core::user::User;
 
-/// A server that waits for the lease looks again after about this time, then after twice this time…
+/// The first wait of a server for the lease, before it looks again (about this time). Each wait is twice
+/// as long as the last one, up to [`MAX_POLL`].
 const FIRST_POLL: Duration = Duration::from_millis(30);
-/// …and at least this often. Thousands of calls may wait when all caches are empty.
+/// The longest wait before a server looks again. Thousands of calls may wait when all caches are empty.
 const MAX_POLL: Duration = Duration::from_millis(500);
 
 /// The shared cache of one client.
@@ -58,8 +59,8 @@ pub struct SharedCache<S: Store = RedisStore> {
 pub enum Found {
     /// A token that meets the requirement.
     Token(Token),
-    /// No such token: request one, and pass the outcome to [`SharedCache::publish`]. There may be a token
-    /// with less validity.
+    /// No such token. Request a token, and pass the outcome to [`SharedCache::publish`]. The second
+    /// field is a token with less validity, if there is one.
     Nothing(SharedRequest, Option<Token>),
 }
 
@@ -70,7 +71,7 @@ pub struct SharedRequest {
     generation: String,
     process: String,
     number: u64,
-    /// The name under which the request holds the lease; empty if it does not.
+    /// The name under which the request holds the lease; empty if it does not hold the lease.
     holder: String,
 }
 
@@ -91,7 +92,7 @@ pub enum Changes {
         /// Whether the log was read to its end.
         is_all: bool,
     },
-    /// It cannot be known: drop all tokens.
+    /// The changes are unknown, because events are missing: drop all tokens.
     Unknown,
 }
 
@@ -121,7 +122,7 @@ impl<S: Store> SharedCache<S> {
     }
 
     /// Finds a token that is accepted, or begins a request for one. While another server holds the
-    /// lease, this waits, but not longer than until `patience`.
+    /// lease, this function waits, until `patience` at the latest.
     ///
     /// # Errors
     /// [`Unavailable`]: request a token without the shared cache.
@@ -151,7 +152,7 @@ impl<S: Store> SharedCache<S> {
             });
             match (token, request) {
                 (Some(token), None) if is_found => return Ok(Found::Token(token)),
-                // The last holder of the lease has just stored it.
+                // The last holder of the lease has just stored this token.
                 (Some(token), Some(request)) if is_found => {
                     self.end(&request, Ending::Failed).await;
                     return Ok(Found::Token(token));
@@ -188,7 +189,7 @@ impl<S: Store> SharedCache<S> {
         })
     }
 
-    /// Renews the lease of `request` as long as this is polled.
+    /// Renews the lease of `request` as long as the returned future is polled.
     pub async fn keep_lease(&self, request: &SharedRequest) {
         if request.holder.is_empty() {
             return std::future::pending().await;
@@ -199,8 +200,8 @@ impl<S: Store> SharedCache<S> {
         }
     }
 
-    /// Publishes the outcome of `request`, and ends its lease. No call waits for it, so it returns no
-    /// error.
+    /// Publishes the outcome of `request`, and ends its lease. No call waits for this function, so it
+    /// returns no error.
     pub async fn publish(
         &self,
         request: &SharedRequest,
@@ -223,7 +224,7 @@ impl<S: Store> SharedCache<S> {
     /// Invalidates all tokens of a user id, on all servers.
     ///
     /// # Errors
-    /// [`Unavailable`]: other servers may still serve them.
+    /// [`Unavailable`]: other servers may still serve the tokens.
     pub async fn invalidate(&self, user_id: &str) -> Result<(), Unavailable> {
         let generation_key = generation_key(&self.user_key(user_id));
         let generation = self.seal.nonce();
@@ -235,8 +236,8 @@ impl<S: Store> SharedCache<S> {
         self.store.append(&log, &sealed).await
     }
 
-    /// Reads what has happened since `position`, which it moves on. Connects, if there is no
-    /// connection, and once more if the connection breaks: Redis may have restarted.
+    /// Reads the events after `position`, and sets `position` to the last of them. Connects, if there is
+    /// no connection. If the connection breaks, connects once more, because Redis may have restarted.
     ///
     /// # Errors
     /// [`Unavailable`]: call again later; no event is missed.
@@ -288,12 +289,13 @@ impl<S: Store> SharedCache<S> {
             last = &event.id;
         }
         let is_all = *last == page.newest;
-        // Without a new event, the newest one must be the one that is known.
+        // If the page has no event, the newest event of the log must be the event at `position`.
         (is_all || !page.events.is_empty()).then_some(Changes::Invalidated { user_ids, is_all })
     }
 
     async fn view(&self, keys: &EntryKeys, begin: Begin<'_>) -> Result<View, Unavailable> {
-        // Never the same generation twice: otherwise an evicted one would bring back old tokens.
+        // A generation is never used twice. Otherwise old tokens could be valid again after the eviction
+        // of a generation.
         self.store.view(keys, &self.seal.nonce(), begin).await
     }
 
@@ -303,7 +305,7 @@ impl<S: Store> SharedCache<S> {
     }
 
     async fn end(&self, request: &SharedRequest, ending: Ending<'_>) {
-        // A request that is not ended loses its lease after a few seconds.
+        // An error is ignored: the lease of the request ends after a few seconds anyway.
         let _ = self.store.end(request.as_ref(), ending).await;
     }
 
@@ -344,7 +346,8 @@ impl SharedRequest {
     }
 }
 
-/// A token can be opened only under its key, in its generation, from its Redis process.
+/// The place of a token. The token can be decrypted only with its key, its generation and its Redis
+/// process.
 fn place(entry: &str, generation: &str, process: &str) -> String {
     format!("{entry}:{generation}:{process}")
 }

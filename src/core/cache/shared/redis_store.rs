@@ -10,15 +10,16 @@ use super::store::{
     Store, Unavailable, View,
 };
 
-/// Names the process that runs the script: a restart gives it another `run_id`, and a promotion from
-/// replica to master another `master_replid`. The name of a connection would not do: a cluster has many
-/// processes behind one connection.
+/// The name of the process that runs the script. A restart changes `run_id`. A promotion from replica to
+/// master changes `master_replid`. One name for each connection is not sufficient, because a cluster has
+/// many processes behind one connection.
 const PROCESS: &str = "
 local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
   string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')";
 
-/// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, `no`, `lease` or `begin`,
-/// holder, time of the lease. A value of another type is not ours.
+/// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, mode (`no`, `lease` or `begin`),
+/// holder, time of the lease. An entry that is not a hash is deleted, because it is not from this
+/// package.
 const VIEW: &str = "
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
@@ -37,9 +38,10 @@ return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'
 const RENEW_LEASE: &str =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
 
-/// `KEYS`: entry, generation, lease. `ARGV`: generation, number, holder, `token`, `rejected` or
-/// `failed`, token, its time, retention. Redis may have evicted the entry since the request began, so
-/// `started` is set as well. A generation must outlive its tokens.
+/// `KEYS`: entry, generation, lease. `ARGV`: generation, number, holder, ending (`token`, `rejected` or
+/// `failed`), token, time to keep the token, retention. Redis may have evicted the entry since the
+/// request began, so the script sets `started` as well. A generation must be kept longer than its
+/// tokens.
 const END: &str = "
 local newest = tonumber(redis.call('HGET', KEYS[1], 'finished') or 0)
 if ARGV[4] ~= 'failed' and newest < tonumber(ARGV[2]) and redis.call('GET', KEYS[2]) == ARGV[1] then
@@ -65,9 +67,9 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
   'previous', tail and tail[1] or '', 'user', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])";
 
-/// `KEYS`: log. `ARGV`: the event to read after, the number of events, retention. A first event makes
-/// sure that a reader notices when the log is lost. Each read writes, so that an old master that was
-/// replaced in a failover rejects it, if `min-replicas-to-write` is set.
+/// `KEYS`: log. `ARGV`: the event to read after, the number of events, retention. If the log is empty,
+/// the script adds a first event. So a reader notices later when the log is lost. Each read writes: if
+/// `min-replicas-to-write` is set, an old master rejects the read after a failover.
 const READ_LOG: &str = "
 local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local newest = tail and tail[1] or redis.call('XADD', KEYS[1], '*', 'previous', '', 'user', '')
@@ -80,11 +82,12 @@ if ARGV[1] ~= '' and ARGV[1] ~= newest then
 end
 return {process, newest, events}";
 
-/// Reading the log fails after this time. Then the connection may be dead, and a new one is made: cached
+/// Reading the log fails after this time. The connection may be dead then, so a new one is made. Cached
 /// tokens are not served until the log is read.
 const MAX_READ: Duration = Duration::from_millis(400);
 
-/// An entry is kept a little longer than a token that expires soon, for the numbers in it.
+/// The minimum time to keep an entry. An entry also has the numbers of requests, so it is kept longer
+/// than a token that expires soon.
 const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
 
 /// The shared cache's data in Redis or Valkey.
@@ -185,7 +188,7 @@ impl Store for RedisStore {
     }
 }
 
-/// What the script returns of a [`LogEvent`].
+/// What the script returns for a [`LogEvent`].
 type RawEvent = (String, String, Vec<u8>);
 
 fn eval(script: &str, keys: &[&str]) -> Cmd {

@@ -1,5 +1,5 @@
-//! The cryptography of the shared cache. A reader of Redis sees names that are MACs, and ciphertext
-//! that is bound to its place.
+//! The cryptography of the shared cache. A person who reads Redis sees only key names that are MACs, and
+//! ciphertext. Each ciphertext is bound to its place, such as its key.
 //!
 //! Both keys are derived from the auth token by HKDF-SHA-256. A person who knows the auth token can
 //! request tokens anyway. After a rotation of the auth token the old entries are unreadable.
@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::core::token::Token;
 use crate::core::user::User;
 
-/// The first byte of every value; another layout has another number.
+/// The first byte of every value: the number of its layout. A different layout has a different number.
 const LAYOUT: u8 = 1;
 /// A name is the first 128 bits of a MAC: short, and free of collisions.
 const NAME_BYTES: usize = 16;
@@ -92,7 +92,7 @@ impl Seal {
         URL_SAFE_NO_PAD.encode(self.random_bytes::<NAME_BYTES>())
     }
 
-    /// Encrypts `plain`. It can be opened with the same `place` only.
+    /// Encrypts `plain`. The result can be decrypted only with the same `place`.
     #[must_use]
     pub fn seal(&self, plain: &[u8], place: &str) -> Vec<u8> {
         let nonce = self.random_bytes::<NONCE_LEN>();

@@ -21,7 +21,7 @@ pub struct EntryKeys {
 /// Whether [`Store::view`] begins a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin<'a> {
-    /// Only look.
+    /// No: only read the entry.
     No,
     /// If no server holds the lease, take it for this holder, and begin a request.
     WithLease(&'a str),
@@ -29,7 +29,7 @@ pub enum Begin<'a> {
     WithoutLease,
 }
 
-/// One look at an entry.
+/// The state of an entry at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// Names the Redis process: a process that was restarted or promoted to master has another name.
@@ -38,7 +38,8 @@ pub struct View {
     pub generation: String,
     /// The token, encrypted.
     pub value: Option<Vec<u8>>,
-    /// The number of the request that began; a later request has a higher one. `None` if none began.
+    /// The number of the request that began; a later request has a higher number. `None` if no request
+    /// began.
     pub number: Option<u64>,
 }
 
@@ -49,11 +50,11 @@ pub enum Ending<'a> {
     Token(&'a [u8], Duration),
     /// Velt rejected the user.
     Rejected,
-    /// Neither: the entry stays as it is.
+    /// Neither a token nor a rejection: the entry does not change.
     Failed,
 }
 
-/// A request that began, and what ends with it.
+/// A request that began, with the data that is needed to end it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Its entry.
@@ -62,7 +63,7 @@ pub struct Request<'a> {
     pub generation: &'a str,
     /// See [`View::number`].
     pub number: u64,
-    /// The name under which it holds the lease; empty if it does not.
+    /// The name under which it holds the lease; empty if it does not hold the lease.
     pub holder: &'a str,
 }
 
@@ -82,13 +83,14 @@ pub struct LogPage {
 pub struct LogEvent {
     /// Its id.
     pub id: String,
-    /// The id of the event before it: if it is not the one that a reader knows, events are missing.
+    /// The id of the event before this event. If a reader does not know that id as its last event,
+    /// events are missing.
     pub previous: String,
     /// The user id, encrypted; empty in the first event of a log.
     pub user_id: Vec<u8>,
 }
 
-/// The operations. Redis in production, a model of Redis in the simulation.
+/// The operations. They run in Redis in production, and in a model of Redis in the simulation.
 pub trait Store: Send + Sync + 'static {
     /// Looks at an entry. `new_generation` is used if the user has none.
     fn view(
@@ -104,8 +106,8 @@ pub trait Store: Send + Sync + 'static {
         request: Request<'_>,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Ends a request, and its lease if it still holds it. The entry changes only if the generation is
-    /// the same as when the request began, and no newer request has ended.
+    /// Ends a request. Ends its lease too, if the request still holds the lease. The entry changes only
+    /// if the generation is the same as when the request began, and no newer request has ended.
     fn end(
         &self,
         request: Request<'_>,
@@ -126,7 +128,7 @@ pub trait Store: Send + Sync + 'static {
         user_id: &[u8],
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Reads the log after the event `after`; only its newest event if that is empty.
+    /// Reads the log after the event `after`. If `after` is empty, reads only the newest event.
     fn read_log(
         &self,
         log: &str,

@@ -65,7 +65,7 @@ struct Permissions<'a> {
     resources: Vec<&'a Resource>,
 }
 
-/// The URL of the token endpoint.
+/// The URL of the endpoint in Velt's token API.
 ///
 /// # Errors
 /// None for a base URL that [`Config`] has validated.

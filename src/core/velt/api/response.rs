@@ -30,7 +30,7 @@ const REJECTIONS: [&str; 7] = [
     "UNIMPLEMENTED",
     "DATA_LOSS",
 ];
-/// The other failures of `google.rpc.Code`. Each has an error of its own.
+/// The other failures of `google.rpc.Code`. `classify` maps them to other errors.
 const OTHERS: [&str; 3] = ["UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED"];
 /// A longer `Retry-After` is cut to this, so that sums of times do not overflow.
 const MAX_RETRY_AFTER_HEADER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -96,7 +96,7 @@ pub fn read(response: &Response, now: SystemTime, config: &Config) -> Result<Tok
     })
 }
 
-/// Velt's status counts more than the HTTP status, which a proxy may have set.
+/// Velt's status has priority over the HTTP status, because a proxy may have set the HTTP status.
 fn classify(http_status: u16, status: Option<&str>, message: &str) -> Error {
     match (status, http_status) {
         (Some("UNAUTHENTICATED" | "PERMISSION_DENIED"), _) => unauthorized(),
@@ -171,8 +171,8 @@ fn unavailable() -> Error {
     )
 }
 
-/// For wrong credentials Velt sends `INVALID_ARGUMENT` and "Auth token not found." (its guide). Only the
-/// message tells this case apart.
+/// For wrong credentials Velt sends `INVALID_ARGUMENT` and "Auth token not found." (according to Velt's
+/// guide). Only the message identifies this case.
 fn blames_credentials(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["auth token", "authtoken", "api key", "apikey"]
