@@ -4,6 +4,8 @@ mod fetch;
 mod follow;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod simulation;
 
 use std::future::Future;
 use std::sync::Arc;
