@@ -99,6 +99,8 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     ) -> Result<Token, Error> {
         let outcome = match (&self.shared, &request) {
             (Some(shared), Some(request)) => tokio::select! {
+                // The simulation replays a seed exactly only without tokio's random order.
+                biased;
                 outcome = self.upstream.token(user, deadline) => outcome,
                 () = shared.keep_lease(request) => unreachable!("a lease is kept until the request ends"),
             },

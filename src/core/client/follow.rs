@@ -1,10 +1,10 @@
 //! The follower of the log: it applies what other servers invalidate to the cache of this process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,9 @@ pub struct Follower<S: Store> {
     clock: Clock,
     closed: CancellationToken,
     is_started: AtomicBool,
-    progress: watch::Sender<Progress>,
+    progress: Mutex<Progress>,
+    /// Calls that wait go on in their order. tokio's `watch` would wake them in a random one.
+    read: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,8 @@ impl<S: Store> Follower<S> {
             clock,
             closed,
             is_started: AtomicBool::new(false),
-            progress: watch::Sender::new(Progress::Starting),
+            progress: Mutex::new(Progress::Starting),
+            read: Notify::new(),
         })
     }
 
@@ -83,18 +86,30 @@ impl<S: Store> Follower<S> {
 
     /// Whether the log was read a moment ago, so that cached tokens may be served.
     pub fn is_current(&self) -> bool {
-        self.is_recent(&self.progress.borrow())
+        let progress = *self.lock();
+        self.is_recent(progress)
     }
 
     /// Waits until [`Follower::is_current`], but not longer than `limit`.
     pub async fn until_current(&self, limit: Duration) {
-        let mut progress = self.progress.subscribe();
-        let current = progress.wait_for(|progress| self.is_recent(progress));
+        let current = async {
+            loop {
+                let read = self.read.notified();
+                if self.is_current() {
+                    return;
+                }
+                read.await;
+            }
+        };
         let _ = timeout(limit, current).await;
     }
 
-    fn is_recent(&self, progress: &Progress) -> bool {
-        match *progress {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_recent(&self, progress: Progress) -> bool {
+        match progress {
             Progress::Starting => false,
             Progress::CutOff => true,
             Progress::Read(at, wall) => {
@@ -128,7 +143,8 @@ impl<S: Store> Follower<S> {
                 }
                 Err(Unavailable) => Progress::CutOff,
             };
-            self.progress.send_replace(progress);
+            *self.lock() = progress;
+            self.read.notify_waiters();
             closed.run_until_cancelled(sleep(POLL)).await;
         }
     }

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::Fetcher;
@@ -290,8 +290,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         // Boxed, since each future around it would hold it twice.
         let call = Box::pin(async {
             let user = Arc::new(user.checked(self.api_version)?);
+            let began = Instant::now();
             let deadline = options.deadline.unwrap_or(self.deadline);
             self.follow_log(deadline).await;
+            let deadline = deadline.saturating_sub(began.elapsed());
             self.fetcher.generate(&user, deadline).await
         });
         let outcome = self.until_closed(call).await;

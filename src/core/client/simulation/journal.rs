@@ -110,8 +110,10 @@ impl Journal {
         }
     }
 
+    /// The order does not matter: calls that wait for the same request go on in any order.
     pub fn note(&mut self, event: u64) {
-        self.trace = (self.trace.rotate_left(5) ^ event).wrapping_mul(0x517c_c1b7_2722_0a95);
+        let hash = (event ^ (event >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.trace = self.trace.wrapping_add(hash ^ (hash >> 29));
     }
 
     pub fn broken(&mut self, promise: u8, how: impl FnOnce() -> String) {

@@ -170,23 +170,20 @@ impl Store for ModelRedis {
     async fn connect(&self) -> Result<(), Unavailable> {
         let Self { world, server } = self;
         world.until_thawed(*server).await;
-        let wait = {
+        let (is_silent, wait) = {
             let mut state = world.lock();
             if state.links[*server].epoch.is_some() {
                 return Ok(());
             }
             let is_silent = state.links[*server].is_partitioned
                 || matches!(state.redis.health, Health::Hanging(_));
-            if is_silent {
-                COMMAND_TIMEOUT
-            } else {
-                state.redis_latency() * 2
-            }
+            let latency = state.redis_latency() * 2;
+            (is_silent, if is_silent { COMMAND_TIMEOUT } else { latency })
         };
         sleep(wait).await;
         world.until_thawed(*server).await;
         let mut state = world.lock();
-        if state.redis.health != Health::Up || state.links[*server].is_partitioned {
+        if is_silent || state.redis.health != Health::Up || state.links[*server].is_partitioned {
             return Err(state.failed(*server));
         }
         let epoch = state.redis.epoch;

@@ -64,7 +64,7 @@ pub async fn play(seed: u64) -> Result<Summary, String> {
         users,
         servers,
         fleet: Fleet::new(Arc::clone(&world), servers),
-        world,
+        world: Arc::clone(&world),
         ends: Vec::new(),
     };
     for _ in 0..STEPS {
@@ -72,16 +72,20 @@ pub async fn play(seed: u64) -> Result<Summary, String> {
         run.pass_time().await;
         run.fleet.join();
         run.fleet.check_hits(users);
-        if let Some((promise, how)) = &run.world.lock().journal.broken {
+        let broken = world.lock().journal.broken.take();
+        if let Some((promise, how)) = broken {
             return Err(format!("promise {promise}: {how}"));
         }
     }
-    let journal = &run.world.lock().journal;
-    Ok(Summary {
+    // Dropped tasks lock the world.
+    drop(run);
+    let journal = &world.lock().journal;
+    let summary = Summary {
         trace: journal.trace,
         calls: journal.calls,
         requests: journal.requests.len() as u64,
-    })
+    };
+    Ok(summary)
 }
 
 impl Run {
@@ -242,7 +246,7 @@ impl Run {
     }
 
     fn end(&mut self, end: End) {
-        let state = &mut *self.world.lock();
+        let mut state = self.world.lock();
         // Whatever ends has hidden Redis until now.
         let hidden_from = match end {
             End::Outage => {
@@ -265,6 +269,7 @@ impl Run {
         for server in hidden_from {
             state.links[server].last_failure = Some(Instant::now());
         }
+        drop(state);
         if let End::Freeze(_) = end {
             // The first thing that a thawed server does is to serve a hit.
             self.fleet.check_hits(self.users);
