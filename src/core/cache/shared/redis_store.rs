@@ -10,9 +10,13 @@ use super::store::{
     Store, Unavailable, View,
 };
 
-/// Names the process that runs the script. The name of a connection would not do: a cluster has many
-/// processes behind one connection.
-const PROCESS: &str = "local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ";
+/// Names the process that runs the script, and its history of writes: a master that was demoted, lost
+/// its last writes to the new master, and is promoted again has the same `run_id`, but another
+/// `master_replid`. The name of a connection would not do: a cluster has many processes behind one
+/// connection.
+const PROCESS: &str = "
+local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
+  string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') ";
 
 /// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, `no`, `lease` or `begin`,
 /// holder, time of the lease. A value of another type is not ours.

@@ -197,7 +197,7 @@ impl Redis {
 impl State {
     /// The name of the Redis process, as `redis_store.rs` makes it.
     pub fn process(&self) -> String {
-        format!("{:x}", self.redis.run_id)
+        format!("{:x}{:x}", self.redis.run_id, self.redis.replication_id)
     }
 
     /// The time of half a round trip to Redis.
