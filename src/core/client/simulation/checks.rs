@@ -153,8 +153,9 @@ impl State {
         if let Some(newer) = newer.last().cloned() {
             self.broken(6, &format!("rejected by {newer:?}: {}", text()));
         }
-        let order = token.fetch.began.map_or(u64::MAX, |began| began.order);
-        if self.faults.is_calm() && order < call.highest && call.kind != Kind::Fresh {
+        let served = call.newest.map(|serial| &self.journal.requests[serial]);
+        let is_older = served.is_some_and(|served| is_older(token, served));
+        if self.faults.is_calm() && is_older && call.kind != Kind::Fresh {
             self.broken(6, &format!("a newer token was served before: {}", text()));
         }
         // 7: no token after its end, by the clock of the server.
@@ -167,12 +168,16 @@ impl State {
     }
 
     fn serves(&mut self, call: &Call, serial: usize, token: &Request) {
-        let served = &mut self.journal.served[call.server][call.user];
-        let order = token.fetch.began.map_or(0, |began| began.order);
-        served.highest = served.highest.max(order);
-        if call.kind != Kind::Generate {
-            served.last = Some((serial, token.began.min(call.began)));
+        // Known limit: a token of `generate` is not kept if a later call has found an older one in Redis
+        // meanwhile.
+        if call.kind == Kind::Generate {
+            return;
         }
+        let newest = self.journal.served[call.server][call.user].newest;
+        let newest = newest.filter(|newest| is_older(token, &self.journal.requests[*newest]));
+        let served = &mut self.journal.served[call.server][call.user];
+        served.newest = newest.or(Some(serial));
+        served.last = Some((serial, token.began.min(call.began)));
     }
 
     /// Promise 3: an invalidation ends by the deadline.
@@ -220,7 +225,7 @@ impl State {
     }
 }
 
-/// Whether the request for `token` began before `rejection`, by the server's numbers or by Redis's.
+/// Whether the request for `token` began before the other one, by the server's numbers or by Redis's.
 fn is_older(token: &Request, rejection: &Request) -> bool {
     let is_own = token.server == rejection.server && token.incarnation == rejection.incarnation;
     match (token.fetch.began, rejection.fetch.began) {

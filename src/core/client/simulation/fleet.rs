@@ -40,8 +40,8 @@ pub struct Call {
     pub kind: Kind,
     pub deadline: Duration,
     pub began: Instant,
-    /// The highest order of the tokens that the server had served to this user.
-    pub highest: u64,
+    /// The newest token that the server had served to this user.
+    pub newest: Option<usize>,
     /// Whether the server had a valid token when the call began, and when it ended.
     pub had_token: bool,
     pub has_token: bool,
@@ -218,7 +218,7 @@ fn begin(
         kind,
         deadline,
         began: Instant::now(),
-        highest: state.journal.served[server][user].highest,
+        newest: state.journal.served[server][user].newest,
         had_token: has_token(client, server, user),
         has_token: false,
         jumps: link.jumps,

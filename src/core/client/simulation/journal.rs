@@ -66,8 +66,8 @@ pub struct OfUser {
 /// What a server has done for a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Served {
-    /// The highest order of the tokens served so far.
-    pub highest: u64,
+    /// The newest of the tokens served so far.
+    pub newest: Option<usize>,
     /// The last token that a call got, and the earliest time when its request may have begun.
     pub last: Option<(usize, Instant)>,
 }
