@@ -39,7 +39,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         let request = match self.find(user, requirement, began).await {
             Ok(Found::Token(token)) => {
                 self.stats.shared_hits.add();
-                in_flight.store(token.clone());
+                in_flight.store_shared(token.clone());
                 return Ok(token);
             }
             Ok(Found::Nothing(request, stale)) => {
