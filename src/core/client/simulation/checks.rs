@@ -109,7 +109,8 @@ impl State {
         if time > call.deadline + TICK {
             self.broken(3, &format!("{time:?}: {call:?}"));
         }
-        let had_token = call.had_token && call.has_token && call.kind == Kind::Get;
+        let is_same = call.had_token == call.has_token;
+        let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
         if had_token && (time > SPREAD + TICK || outcome.is_err_and(Error::is_outage)) {
             self.broken(5, &format!("{time:?}, {outcome:?}: {call:?}"));
         }
@@ -154,7 +155,9 @@ impl State {
             self.broken(6, &format!("rejected by {newer:?}: {}", text()));
         }
         let served = call.newest.map(|serial| &self.journal.requests[serial]);
-        let is_older = served.is_some_and(|served| is_older(token, served));
+        // Known limit: the tokens of two servers are compared by the numbers of the local fetches.
+        let is_older =
+            served.is_some_and(|served| served.server == token.server && is_older(token, served));
         if self.faults.is_calm() && is_older && call.kind != Kind::Fresh {
             self.broken(6, &format!("a newer token was served before: {}", text()));
         }

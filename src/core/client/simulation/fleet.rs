@@ -42,9 +42,9 @@ pub struct Call {
     pub began: Instant,
     /// The newest token that the server had served to this user.
     pub newest: Option<usize>,
-    /// Whether the server had a valid token when the call began, and when it ended.
-    pub had_token: bool,
-    pub has_token: bool,
+    /// The valid token of the server when the call began, and when it ended.
+    pub had_token: Option<usize>,
+    pub has_token: Option<usize>,
     pub jumps: u32,
     pub clock_jumped: bool,
 }
@@ -164,7 +164,9 @@ impl Fleet {
                     Kind::Get,
                     DEFAULT_DEADLINE,
                 );
-                self.world.lock().check_kept(server, user, call.had_token);
+                self.world
+                    .lock()
+                    .check_kept(server, user, call.had_token.is_some());
                 if let Some(token) = hit(client, user) {
                     end(&self.world, client, call, &Ok(token));
                 }
@@ -220,7 +222,7 @@ fn begin(
         began: Instant::now(),
         newest: state.journal.served[server][user].newest,
         had_token: has_token(client, server, user),
-        has_token: false,
+        has_token: None,
         jumps: link.jumps,
         clock_jumped: false,
     }
@@ -254,9 +256,9 @@ fn hit(client: &Server, user: usize) -> Option<Token> {
     Some(hit.token)
 }
 
-fn has_token(client: &Server, server: usize, user: usize) -> bool {
-    let token = client.local.stale(&user_of(user), server_clock(server));
-    token.is_some()
+fn has_token(client: &Server, server: usize, user: usize) -> Option<usize> {
+    let token = client.local.stale(&user_of(user), server_clock(server))?;
+    Some(token.expose().parse().expect("a serial number"))
 }
 
 fn user_of(user: usize) -> User {
