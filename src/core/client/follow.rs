@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(400);
 /// Cached tokens are served for this time after the log was read. Then the process was stopped, or it
 /// is overloaded: calls wait until the log is read again.
 const MAX_LAG: Duration = Duration::from_secs(1);
+/// After a failure to reach Redis, the next one is known within this time, unless the process was
+/// stopped: connecting takes 2 s at most. A stopped process does not know that Redis is back.
+const MAX_CUT_OFF: Duration = Duration::from_secs(3);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
 #[derive(Debug)]
@@ -38,8 +41,8 @@ pub struct Follower<S: Store> {
 enum Progress {
     /// The log has not been read yet.
     Starting,
-    /// Redis cannot be reached: invalidations of other servers are unknown.
-    CutOff,
+    /// Redis could not be reached at this time: invalidations of other servers are unknown.
+    CutOff(Instant, SystemTime),
     /// The log was read at this time, by both clocks: the monotonic one may stop while the machine is
     /// suspended, and the wall clock may be set back.
     Read(Instant, SystemTime),
@@ -109,14 +112,13 @@ impl<S: Store> Follower<S> {
     }
 
     fn is_recent(&self, progress: Progress) -> bool {
-        match progress {
-            Progress::Starting => false,
-            Progress::CutOff => true,
-            Progress::Read(at, wall) => {
-                let passed = self.clock.now().duration_since(wall);
-                at.elapsed() <= MAX_LAG && passed.is_ok_and(|passed| passed <= MAX_LAG)
-            }
-        }
+        let (at, wall, limit) = match progress {
+            Progress::Starting => return false,
+            Progress::CutOff(at, wall) => (at, wall, MAX_CUT_OFF),
+            Progress::Read(at, wall) => (at, wall, MAX_LAG),
+        };
+        let passed = self.clock.now().duration_since(wall);
+        at.elapsed() <= limit && passed.is_ok_and(|passed| passed <= limit)
     }
 
     async fn follow(self: Arc<Self>) {
@@ -141,7 +143,7 @@ impl<S: Store> Follower<S> {
                     tokio::task::spawn_blocking(move || drop(removed));
                     read
                 }
-                Err(Unavailable) => Progress::CutOff,
+                Err(Unavailable) => Progress::CutOff(Instant::now(), self.clock.now()),
             };
             *self.lock() = progress;
             self.read.notify_waiters();
