@@ -111,7 +111,7 @@ impl State {
         }
         let is_same = call.had_token == call.has_token;
         let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
-        if had_token && (time > SPREAD + TICK || outcome.is_err_and(Error::is_outage)) {
+        if had_token && (time > SPREAD + 25 * TICK || outcome.is_err_and(Error::is_outage)) {
             self.broken(5, &format!("{time:?}, {outcome:?}: {call:?}"));
         }
     }
