@@ -231,6 +231,9 @@ impl State {
 
 /// Whether the request for `token` began before the other one, by the server's numbers or by Redis's.
 fn is_older(token: &Request, rejection: &Request) -> bool {
+    if rejection.began <= token.began {
+        return false;
+    }
     let is_own = token.server == rejection.server && token.incarnation == rejection.incarnation;
     match (token.fetch.began, rejection.fetch.began) {
         (Some(token), Some(rejection)) if !is_own => token.order < rejection.order,
