@@ -19,6 +19,12 @@ impl Clock {
         self.0()
     }
 
+    /// A clock that tells the time of `now`.
+    #[cfg(test)]
+    pub(crate) fn of(now: fn() -> SystemTime) -> Self {
+        Self(now)
+    }
+
     /// A clock that moves with tokio's paused time.
     #[cfg(test)]
     pub(crate) fn paused() -> Self {

@@ -53,6 +53,8 @@ struct SequenceNumber(u64);
 struct Entry {
     token: Token,
     number: SequenceNumber,
+    /// The token is from the shared cache. Its request started before `number`, at an unknown time.
+    is_shared: bool,
     refresh_at: SystemTime,
     /// Set if the last refresh failed: the next refresh begins after this time.
     paused_until: Option<SystemTime>,
@@ -219,8 +221,26 @@ impl LocalCache {
 impl InFlight {
     /// Stores the token from this request, unless its user was invalidated or a newer request has ended.
     pub fn store(&self, token: Token) {
+        self.put(token, false);
+    }
+
+    /// As [`InFlight::store`], for a token from the shared cache. A rejection since this request began
+    /// may be newer than the token.
+    pub fn store_shared(&self, token: Token) {
+        self.put(token, true);
+    }
+
+    fn put(&self, token: Token, is_shared: bool) {
         let mut state = self.cache.lock();
-        if !state.is_newest(self) {
+        let of_user_id = state.user_ids.get(&self.user.user_id);
+        let is_rejected = is_shared
+            && of_user_id.is_some_and(|of_user_id| {
+                of_user_id
+                    .rejected
+                    .iter()
+                    .any(|(user, _)| *user == self.user)
+            });
+        if is_rejected || !state.is_newest(self) {
             return;
         }
         let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
@@ -228,6 +248,7 @@ impl InFlight {
         let entry = Entry {
             token,
             number: self.number,
+            is_shared,
             refresh_at,
             paused_until: None,
         };
@@ -239,7 +260,7 @@ impl InFlight {
     /// user.
     pub fn store_stale(&self, token: Token, now: SystemTime) {
         if self.cache.stale(&self.user, now).is_none() {
-            self.store(token);
+            self.store_shared(token);
         }
     }
 
@@ -257,6 +278,10 @@ impl InFlight {
     /// not stored.
     pub fn reject(&self) {
         let mut state = self.cache.lock();
+        let is_shared = |entry: &Entry| entry.is_shared;
+        if state.entries.peek(&self.user).is_some_and(is_shared) {
+            state.remove(&self.user);
+        }
         if !state.is_newest(self) {
             return;
         }
@@ -431,6 +456,17 @@ mod tests {
         drop(older);
         cache.begin(&user).store(Token::new("t".into(), now));
         assert_eq!(cache.len(), 1, "the rejection does not outlive its request");
+    }
+
+    #[test]
+    fn a_token_from_the_shared_cache_does_not_survive_a_rejection() {
+        let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+        let (rejected, found) = (cache.begin(&user), cache.begin(&user));
+        found.store_shared(Token::new("older".into(), now));
+        rejected.reject();
+        assert!(cache.is_empty(), "it was stored before the rejection");
+        found.store_shared(Token::new("older".into(), now));
+        assert!(cache.is_empty(), "it was read before the rejection");
     }
 
     #[test]

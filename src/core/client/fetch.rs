@@ -41,7 +41,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         let request = match self.find(user, requirement, began).await {
             Ok(Found::Token(token)) => {
                 self.stats.shared_hits.add();
-                in_flight.store(token.clone());
+                in_flight.store_shared(token.clone());
                 return Ok(token);
             }
             Ok(Found::Nothing(request, stale)) => {
@@ -106,6 +106,8 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     ) -> Result<Token, Error> {
         let outcome = match (&self.shared, &request) {
             (Some(shared), Some(request)) => tokio::select! {
+                // The simulation replays a seed exactly only without tokio's random order.
+                biased;
                 outcome = self.upstream.token(user, deadline) => outcome,
                 () = shared.keep_lease(request) => unreachable!("a lease is kept until the request ends"),
             },

@@ -16,13 +16,13 @@ use crate::core::cache::single_flight::SingleFlight;
 use crate::core::clock::Clock;
 
 /// How often the log is read.
-const POLL: Duration = Duration::from_millis(400);
+const POLL: Duration = Duration::from_millis(300);
 /// Cached tokens are served for this time after the log was read. After this time, calls wait until the
 /// log is read again, because the process was stopped or is overloaded.
 const MAX_LAG: Duration = Duration::from_secs(1);
-/// If reading the log takes longer, Redis counts as unreachable until it is done. A read that fails is
-/// repeated on a new connection within this time.
-const MAX_READ: Duration = Duration::from_millis(900);
+/// Redis counts as unreachable for this time after a failure, which is longer than two failures are apart.
+/// After this time the process was stopped, and Redis may be reachable again.
+const MAX_CUT_OFF: Duration = Duration::from_secs(3);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
 #[derive(Debug)]
@@ -41,10 +41,11 @@ pub struct LogReader<S: Store> {
 
 #[derive(Clone, Copy, Debug)]
 enum Progress {
-    /// The log has not been read yet.
-    Starting,
-    /// Redis cannot be reached: invalidations of other servers are unknown.
-    CutOff,
+    /// The first reading started at this time. If it takes longer than [`MAX_LAG`], Redis counts as
+    /// unreachable.
+    Starting(Instant, SystemTime),
+    /// Redis could not be reached at this time: invalidations of other servers are unknown.
+    CutOff(Instant, SystemTime),
     /// The log was read at this time, by both clocks: the monotonic one may stop while the machine is
     /// suspended, and the wall clock may be set back.
     Read(Instant, SystemTime),
@@ -66,7 +67,7 @@ impl<S: Store> LogReader<S> {
             clock,
             closed,
             is_started: AtomicBool::new(false),
-            progress: Mutex::new(Progress::Starting),
+            progress: Mutex::new(Progress::Starting(Instant::now(), clock.now())),
             has_read: Notify::new(),
         })
     }
@@ -76,6 +77,7 @@ impl<S: Store> LogReader<S> {
         if self.is_started.swap(true, Ordering::Relaxed) {
             return;
         }
+        self.set(Progress::Starting(Instant::now(), self.clock.now()));
         let log_reader = Arc::clone(self);
         tokio::spawn(async move {
             let closed = log_reader.closed.clone();
@@ -92,14 +94,13 @@ impl<S: Store> LogReader<S> {
     /// Whether the log was read a moment ago, so that cached tokens may be served.
     pub fn is_current(&self) -> bool {
         let progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        match progress {
-            Progress::Starting => false,
-            Progress::CutOff => true,
-            Progress::Read(at, wall) => {
-                let passed = self.clock.now().duration_since(wall);
-                at.elapsed() <= MAX_LAG && passed.is_ok_and(|passed| passed <= MAX_LAG)
-            }
-        }
+        let (at, wall, limit) = match progress {
+            Progress::Starting(at, _) if at.elapsed() < MAX_LAG => return false,
+            Progress::Starting(at, wall) | Progress::CutOff(at, wall) => (at, wall, MAX_CUT_OFF),
+            Progress::Read(at, wall) => (at, wall, MAX_LAG),
+        };
+        let passed = self.clock.now().duration_since(wall);
+        at.elapsed() <= limit && passed.is_ok_and(|passed| passed <= limit)
     }
 
     /// Waits until [`LogReader::is_current`], but not longer than `limit`.
@@ -126,14 +127,7 @@ impl<S: Store> LogReader<S> {
         let closed = self.closed.clone();
         while !closed.is_cancelled() {
             let read = Progress::Read(Instant::now(), self.clock.now());
-            let mut changes = Box::pin(self.shared.changes(&mut position));
-            let changes = if let Ok(changes) = timeout(MAX_READ, &mut changes).await {
-                changes
-            } else {
-                self.set(Progress::CutOff);
-                changes.await
-            };
-            let progress = match changes {
+            let progress = match self.shared.changes(&mut position).await {
                 Ok(Changes::Invalidated { user_ids, is_all }) => {
                     // The order matters: see `Client::invalidate_local`.
                     for user_id in user_ids {
@@ -151,7 +145,7 @@ impl<S: Store> LogReader<S> {
                     tokio::task::spawn_blocking(move || drop(removed));
                     read
                 }
-                Err(Unavailable) => Progress::CutOff,
+                Err(Unavailable) => Progress::CutOff(Instant::now(), self.clock.now()),
             };
             self.set(progress);
             closed.run_until_cancelled(sleep(POLL)).await;

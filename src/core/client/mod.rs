@@ -4,12 +4,14 @@ mod fetch;
 mod log_reader;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod simulation;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::Fetcher;
@@ -297,10 +299,17 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         // The future is boxed, because each future around it would contain it twice.
         let call = Box::pin(async {
             let user = Arc::new(user.checked(self.api_version)?);
+            let began = Instant::now();
             let deadline = options.deadline.unwrap_or(self.deadline);
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
-            self.fetcher.generate(&user, deadline).await
+            let deadline = deadline.saturating_sub(began.elapsed());
+            let outcome = self.fetcher.generate(&user, deadline).await;
+            if outcome.as_ref().is_err_and(|error| !error.is_outage()) {
+                // Velt rejected the user: later calls must not join an older request.
+                self.single_flight.forget(&user.user_id);
+            }
+            outcome
         });
         let outcome = self.until_closed(call).await;
         self.stats.call_ended(&outcome);

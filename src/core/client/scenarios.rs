@@ -585,3 +585,19 @@ async fn an_older_token_does_not_survive_a_newer_rejection() {
     slow.await.unwrap().unwrap();
     assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_join_a_request_that_is_older_than_a_rejection() {
+    let client = client();
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
+    let slow = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move { client.serve(user("ada")).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    client.set(Velt::Rejecting);
+    let generated = client.generate_token(user("ada"), CallOptions::default());
+    assert_eq!(generated.await.unwrap_err().code, Code::Unauthorized);
+    assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
+    assert_eq!(slow.await.unwrap().as_deref(), Ok("tok-1"));
+}

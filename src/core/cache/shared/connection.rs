@@ -24,9 +24,6 @@ use super::store::Unavailable;
 use crate::core::config::RedisAddress;
 use crate::core::error::Error;
 
-/// Connecting fails after this time.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// A client of Redis: single server, Sentinel or Cluster.
 pub struct Redis {
     target: Target,
@@ -84,13 +81,13 @@ impl Redis {
     ///
     /// # Errors
     /// [`Unavailable`] if the connection is not established in time.
-    pub async fn connect(&self) -> Result<(), Unavailable> {
+    pub async fn connect(&self, limit: Duration) -> Result<(), Unavailable> {
         match *self.connection.borrow() {
             State::Up(..) => return Ok(()),
             State::Closed => return Err(Unavailable),
             State::Down => {}
         }
-        let connected = timeout(CONNECT_TIMEOUT, self.target.connect()).await;
+        let connected = timeout(limit, self.target.connect()).await;
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let (state, result) = match connected {
             Ok(Ok(connection)) => (State::Up(connection, number), Ok(())),

@@ -47,6 +47,12 @@ const FIRST_POLL: Duration = Duration::from_millis(30);
 /// The longest wait before a server looks again. Thousands of calls may wait when all caches are empty.
 const MAX_POLL: Duration = Duration::from_millis(500);
 
+/// Connecting fails after this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connecting again, after reading the log has failed, fails after this time: calls wait until it is known
+/// whether Redis can be reached.
+const RECONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+
 /// The shared cache of one client.
 #[derive(Debug)]
 pub struct SharedCache<S: Store = RedisStore> {
@@ -246,11 +252,11 @@ impl<S: Store> SharedCache<S> {
         let after = position
             .as_ref()
             .map_or_else(String::new, |position| position.event.clone());
-        self.store.connect().await?;
+        self.store.connect(CONNECT_TIMEOUT).await?;
         let page = if let Ok(page) = self.store.read_log(&log, &after).await {
             page
         } else {
-            self.store.connect().await?;
+            self.store.connect(RECONNECT_TIMEOUT).await?;
             self.store.read_log(&log, &after).await?
         };
         let changes = position

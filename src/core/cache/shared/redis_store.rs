@@ -84,7 +84,7 @@ return {process, newest, events}";
 
 /// Reading the log fails after this time. The connection may be dead then, so a new one is made. Cached
 /// tokens are not served until the log is read.
-const MAX_READ: Duration = Duration::from_millis(400);
+const MAX_READ: Duration = Duration::from_millis(300);
 
 /// The minimum time to keep an entry. An entry also has the numbers of requests, so it is kept longer
 /// than a token that expires soon.
@@ -179,8 +179,8 @@ impl Store for RedisStore {
         })
     }
 
-    async fn connect(&self) -> Result<(), Unavailable> {
-        self.0.connect().await
+    async fn connect(&self, limit: Duration) -> Result<(), Unavailable> {
+        self.0.connect(limit).await
     }
 
     fn close(&self) {

@@ -135,8 +135,8 @@ pub trait Store: Send + Sync + 'static {
         after: &str,
     ) -> impl Future<Output = Result<LogPage, Unavailable>> + Send;
 
-    /// Connects, if there is no connection.
-    fn connect(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// Connects, if there is no connection. Fails after `limit`.
+    fn connect(&self, limit: Duration) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Ends the connection.
     fn close(&self);

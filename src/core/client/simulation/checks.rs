@@ -1,0 +1,242 @@
+//! The promises of the package, checked at each request to Velt and at each token that is served.
+//!
+//! A check looks only at what no fault excuses: `is_connected_since` says when a server counts as one
+//! that can reach Redis; a *calm* run has no fault of Redis, no frozen server and no clock that jumps.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::clock::server_clock;
+use super::fleet::{Call, Kind};
+use super::journal::{Outcome, Request};
+use super::world::State;
+use crate::core::config::DEFAULT_DEADLINE;
+use crate::core::error::{Code, Error};
+
+/// An invalidation holds everywhere after this time.
+const SPREAD: Duration = Duration::from_secs(1);
+/// A server that can reach Redis again knows the log after this time: a connection that hangs fails
+/// after 2 s, and the next one is made 300 ms later.
+const CATCH_UP: Duration = Duration::from_millis(2500);
+/// The clock of tokio counts in milliseconds.
+const TICK: Duration = Duration::from_millis(2);
+/// As `deadlines.rs` makes it of 15 s.
+const LEASE_WAIT: Duration = Duration::from_millis(7500);
+
+/// Which faults a run may have.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
+pub struct Faults {
+    pub redis: bool,
+    pub velt: bool,
+    pub frozen: bool,
+    pub clocks: bool,
+}
+
+impl Faults {
+    pub fn is_calm(self) -> bool {
+        !(self.redis || self.frozen || self.clocks)
+    }
+}
+
+impl State {
+    /// Promise 4: few requests to Velt.
+    pub fn check_request(&mut self, serial: usize) {
+        let now = Instant::now();
+        let request = self.journal.requests[serial].clone();
+        let limit = self.journal.rate_limited_until[request.server];
+        if limit.is_some_and(|until| now + TICK < until) {
+            self.broken(4, &format!("a request within Retry-After: {request:?}"));
+        }
+        if !self.faults.is_calm() || request.fetch.is_generate {
+            return;
+        }
+        let has_lease = |request: &Request| request.fetch.began.is_some_and(|it| it.has_lease);
+        if !has_lease(&request) && now < request.fetch.at + LEASE_WAIT {
+            self.broken(4, &format!("a request without the lease: {request:?}"));
+        }
+        let others = self.journal.requests[..serial].iter();
+        let mut rivals = others.filter(|other| {
+            other.user == request.user
+                && other.ended.is_none()
+                && has_lease(other)
+                && has_lease(&request)
+        });
+        if let Some(rival) = rivals.next() {
+            let text = format!("two requests at once: {rival:?} and {request:?}");
+            self.broken(4, &text);
+        }
+        if self.has_good_token(&request) {
+            self.broken(4, &format!("a good token is in Redis: {request:?}"));
+        }
+    }
+
+    /// Whether Redis had a token that any call would accept when the request began.
+    fn has_good_token(&self, request: &Request) -> bool {
+        let of_user = &self.journal.users[request.user];
+        let (Some((serial, stored)), Some(began)) = (of_user.published, request.fetch.began) else {
+            return false;
+        };
+        let token = &self.journal.requests[serial];
+        let wants_newer = of_user.max_age_calls > 0
+            || of_user
+                .last_max_age_call
+                .is_some_and(|end| request.fetch.at <= end);
+        let last_rejection = self.journal.last_rejection(request.user, None);
+        stored < began.at
+            && began.at + self.velt.lifetime / 2 + Duration::from_secs(1) < token.expires
+            && !wants_newer
+            && last_rejection.is_none_or(|at| at < token.began)
+            && self.journal.is_undisturbed(request.user, token.began)
+    }
+
+    /// All promises about a call that ends now.
+    pub fn check_call(&mut self, call: &Call, outcome: Result<usize, &Error>) {
+        self.check_time(call, outcome);
+        match outcome {
+            Ok(serial) => {
+                let request = self.journal.requests[serial].clone();
+                self.check_token(call, serial, &request);
+                self.serves(call, serial, &request);
+            }
+            Err(error) => self.check_failure(call, error),
+        }
+    }
+
+    /// Promises 3 and 5: a call ends by its deadline; one that has a valid token ends within a second.
+    fn check_time(&mut self, call: &Call, outcome: Result<usize, &Error>) {
+        let time = call.began.elapsed();
+        if time > call.deadline + TICK {
+            self.broken(3, &format!("{time:?}: {call:?}"));
+        }
+        let is_same = call.had_token == call.has_token;
+        let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
+        // A server that was stopped, or has lost Redis, reads the log first. A short deadline may end before,
+        // and a server that was stopped may have to ask Velt.
+        let is_short = call.deadline < SPREAD + 25 * TICK;
+        let has_failed = outcome.is_err_and(Error::is_outage) && !is_short;
+        let is_late = time > SPREAD + 25 * TICK;
+        if had_token && !self.faults.frozen && (is_late || has_failed) {
+            self.broken(5, &format!("{time:?}, {outcome:?}: {call:?}"));
+        }
+    }
+
+    fn check_token(&mut self, call: &Call, serial: usize, token: &Request) {
+        let text = || format!("token {serial} of {token:?} for {call:?}");
+        let Call { server, user, .. } = *call;
+        if token.user != user {
+            self.broken(2, &format!("another user's token: {}", text()));
+        }
+        if call.kind == Kind::Generate {
+            return;
+        }
+        // 1: revoked means revoked.
+        if self.is_connected_since(server, call.began - CATCH_UP) {
+            let invalidations = self.journal.invalidations.iter();
+            let mut of_user = invalidations.filter(|it| it.user == user);
+            let revoked = of_user.find(|it| {
+                let is_known = |time| time + SPREAD + TICK <= call.began;
+                token.began < it.called && it.succeeded.is_some_and(is_known)
+            });
+            if let Some(revoked) = revoked.copied() {
+                self.broken(1, &format!("{revoked:?}: {}", text()));
+            }
+        }
+        // 6: the newest outcome counts.
+        let rejections = self.journal.requests.iter().filter(|request| {
+            request.user == user
+                && request.server == server
+                && request.incarnation == call.incarnation
+                // Otherwise Redis may have been unavailable, and still have the older token.
+                && !self.faults.redis
+                && request
+                    .ended
+                    .is_some_and(|(at, outcome)| outcome == Outcome::Rejected && at < call.began)
+        });
+        let newer = rejections.filter(|rejection| is_older(token, rejection));
+        let mut newer = newer.filter(|rejection| {
+            let (ended, _) = rejection.ended.expect("it was rejected");
+            self.is_connected_since(server, ended - CATCH_UP)
+        });
+        if let Some(newer) = newer.next_back().cloned() {
+            self.broken(6, &format!("rejected by {newer:?}: {}", text()));
+        }
+        // Known fault, not checked: a server may serve an older token after a newer one, since tokens from
+        // Redis and its own tokens are numbered apart.
+        // 7: no token after its end, by the clock of the server.
+        let is_own = token.ended.is_some_and(|(at, _)| at >= call.began);
+        let time_left = token.expires.saturating_duration_since(self.start);
+        let expires = self.epoch + time_left;
+        if !is_own && !call.clock_jumped && server_clock(server) >= expires + TICK {
+            self.broken(7, &text());
+        }
+    }
+
+    fn serves(&mut self, call: &Call, serial: usize, token: &Request) {
+        if call.kind == Kind::Generate {
+            return;
+        }
+        let served = &mut self.journal.served[call.server][call.user];
+        served.last = Some((serial, token.began.min(call.began)));
+    }
+
+    /// Promise 3: an invalidation ends by the deadline.
+    pub fn check_invalidation(&mut self, index: usize) {
+        let invalidation = self.journal.invalidations[index];
+        // A server that is frozen does not get the response.
+        if !self.faults.frozen && invalidation.called.elapsed() > DEFAULT_DEADLINE + TICK {
+            self.broken(3, &format!("{invalidation:?}"));
+        }
+    }
+
+    /// Promise 2: a call fails only for a cause of its own.
+    fn check_failure(&mut self, call: &Call, error: &Error) {
+        let is_quiet = !(self.faults.velt || self.faults.frozen || self.faults.clocks);
+        if !is_quiet || error.code == Code::Closed || call.is_short() {
+            return;
+        }
+        let rejection = self.journal.last_rejection(call.user, Some(call.server));
+        let is_rejected = rejection.is_some_and(|at| at >= call.began);
+        if error.code != Code::Unauthorized || !is_rejected {
+            self.broken(2, &format!("{error:?}: {call:?}"));
+        }
+    }
+
+    /// Promise 2: a server keeps the token of a user to whom nothing has happened.
+    pub fn check_kept(&mut self, server: usize, user: usize, has_token: bool) {
+        let Some((serial, since)) = self.journal.served[server][user].last else {
+            return;
+        };
+        let token = &self.journal.requests[serial];
+        // Known limit: while requests of a rejected user are in flight, a token from Redis is not kept, since
+        // it may be older than the rejection.
+        let is_rejected = self.journal.last_rejection(user, Some(server)).is_some();
+        let must_have = self.faults.is_calm()
+            && Instant::now() + TICK < token.expires
+            && !is_rejected
+            && self.journal.is_undisturbed(user, since - 2 * SPREAD);
+        if must_have && !has_token {
+            let text = format!("server {server} dropped token {serial} of {token:?}");
+            self.broken(2, &text);
+        }
+    }
+
+    fn broken(&mut self, promise: u8, how: &str) {
+        let time = self.start.elapsed();
+        self.journal
+            .broken(promise, || format!("after {time:?}: {how}"));
+    }
+}
+
+/// Whether the request for `token` began before the other one, by the server's numbers or by Redis's.
+fn is_older(token: &Request, rejection: &Request) -> bool {
+    if rejection.began <= token.began {
+        return false;
+    }
+    let is_own = token.server == rejection.server && token.incarnation == rejection.incarnation;
+    match (token.fetch.began, rejection.fetch.began) {
+        (Some(token), Some(rejection)) if !is_own => token.order < rejection.order,
+        _ => is_own && token.fetch.order < rejection.fetch.order,
+    }
+}

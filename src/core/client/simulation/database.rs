@@ -1,0 +1,242 @@
+//! The data of the model of Redis, and what the Lua scripts in `redis_store.rs` do to it.
+//! Not yet compared with a real Redis by a test.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::core::cache::shared::store::{
+    Begin, Ending, EntryKeys, LEASE, LogEvent, LogPage, RETENTION, Request, View,
+};
+
+/// As in `redis_store.rs`.
+const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
+
+/// Keys and values. `Clone` makes a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Database {
+    entries: BTreeMap<String, Entry>,
+    /// Generations and leases.
+    strings: BTreeMap<String, Expiring<String>>,
+    logs: BTreeMap<String, Expiring<Log>>,
+}
+
+/// The bounds of the log: small in the simulation.
+#[derive(Clone, Copy, Debug)]
+pub struct LogBounds {
+    pub max_events: usize,
+    pub page: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    begun: u64,
+    ended: u64,
+    token: Option<Vec<u8>>,
+    ends: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+struct Expiring<T> {
+    value: T,
+    ends: Instant,
+}
+
+/// The id of an event: milliseconds and a counter.
+type EventId = (u64, u64);
+
+#[derive(Clone, Debug, Default)]
+struct Log {
+    events: VecDeque<(EventId, EventId, Vec<u8>)>,
+}
+
+impl Database {
+    pub fn view(
+        &mut self,
+        process: String,
+        keys: &EntryKeys,
+        new_generation: &str,
+        begin: Begin<'_>,
+        (now, clock): (Instant, u64),
+    ) -> View {
+        self.expire(now);
+        let generation = self
+            .strings
+            .entry(keys.generation.clone())
+            .or_insert_with(|| Expiring::new(new_generation.to_owned(), now + RETENTION))
+            .value
+            .clone();
+        let begins = match begin {
+            Begin::No => false,
+            Begin::WithoutLease => true,
+            Begin::WithLease(_) if self.strings.contains_key(&keys.lease) => false,
+            Begin::WithLease(holder) => {
+                let lease = Expiring::new(holder.to_owned(), now + LEASE);
+                self.strings.insert(keys.lease.clone(), lease);
+                true
+            }
+        };
+        let number = begins.then(|| {
+            let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.begun = next_number(entry.begun, clock);
+            entry.ends.get_or_insert(now + RETENTION);
+            entry.begun
+        });
+        let entry = self.entries.get(&keys.entry);
+        View {
+            process,
+            generation,
+            value: entry.and_then(|entry| entry.token.clone()),
+            number,
+        }
+    }
+
+    pub fn renew_lease(&mut self, request: Request<'_>, now: Instant) {
+        self.expire(now);
+        if let Some(lease) = self.strings.get_mut(&request.keys.lease)
+            && lease.value == request.holder
+        {
+            lease.ends = now + LEASE;
+        }
+    }
+
+    /// Returns whether the outcome was kept.
+    pub fn end(&mut self, request: Request<'_>, ending: Ending<'_>, now: Instant) -> bool {
+        self.expire(now);
+        let keys = request.keys;
+        let newest = self.entries.get(&keys.entry).map_or(0, |entry| entry.ended);
+        let generation = self.strings.get_mut(&keys.generation);
+        let generation = generation.filter(|generation| generation.value == request.generation);
+        let is_kept = ending != Ending::Failed && newest < request.number && generation.is_some();
+        if is_kept {
+            let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.ended = request.number;
+            entry.begun = entry.begun.max(request.number);
+            if let Ending::Token(token, time) = ending {
+                entry.token = Some(token.to_vec());
+                entry.ends = Some(now + time.max(MIN_ENTRY_TIME));
+                generation.expect("it was found").ends = now + RETENTION;
+            } else {
+                entry.token = None;
+                entry.ends = Some(now + RETENTION);
+            }
+        }
+        let lease = self.strings.get(&keys.lease);
+        if lease.is_some_and(|lease| lease.value == request.holder) {
+            self.strings.remove(&keys.lease);
+        }
+        is_kept
+    }
+
+    pub fn set_generation(&mut self, key: &str, generation: &str, now: Instant) {
+        let generation = Expiring::new(generation.to_owned(), now + RETENTION);
+        self.strings.insert(key.to_owned(), generation);
+    }
+
+    /// `clock` is the server's own time in microseconds.
+    pub fn append(
+        &mut self,
+        key: &str,
+        user_id: &[u8],
+        bounds: LogBounds,
+        (now, clock): (Instant, u64),
+    ) {
+        self.expire(now);
+        let log = self.logs.entry(key.to_owned());
+        let log = log.or_insert_with(|| Expiring::new(Log::default(), now));
+        log.value.append(user_id, clock);
+        while log.value.events.len() > bounds.max_events {
+            log.value.events.pop_front();
+        }
+        log.ends = now + RETENTION;
+    }
+
+    pub fn read_log(
+        &mut self,
+        process: String,
+        key: &str,
+        after: &str,
+        bounds: LogBounds,
+        (now, clock): (Instant, u64),
+    ) -> LogPage {
+        self.expire(now);
+        let log = self.logs.entry(key.to_owned());
+        let log = log.or_insert_with(|| Expiring::new(Log::default(), now));
+        if log.value.events.is_empty() {
+            log.value.append(b"", clock);
+        }
+        if log.ends - now < RETENTION / 2 {
+            log.ends = now + RETENTION;
+        }
+        let after = read_id(after);
+        let events = log.value.events.iter();
+        let events = events.filter(|(id, ..)| after.is_some_and(|after| *id > after));
+        let events = events.map(|(id, previous, user_id)| LogEvent {
+            id: write_id(*id),
+            previous: write_id(*previous),
+            user_id: user_id.clone(),
+        });
+        LogPage {
+            process,
+            newest: log.value.newest().map_or_else(String::new, write_id),
+            events: events.take(bounds.page).collect(),
+        }
+    }
+
+    /// Removes a key, as Redis does when its memory is full.
+    pub fn evict(&mut self, index: usize) {
+        let keys = self.entries.keys().chain(self.strings.keys());
+        let keys: Vec<_> = keys.chain(self.logs.keys()).cloned().collect();
+        if let Some(key) = keys.get(index % keys.len().max(1)) {
+            self.entries.remove(key);
+            self.strings.remove(key);
+            self.logs.remove(key);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.entries
+            .retain(|_, entry| entry.ends.is_none_or(|ends| now < ends));
+        self.strings.retain(|_, string| now < string.ends);
+        self.logs.retain(|_, log| now < log.ends);
+    }
+}
+
+impl<T> Expiring<T> {
+    fn new(value: T, ends: Instant) -> Self {
+        Self { value, ends }
+    }
+}
+
+impl Log {
+    fn newest(&self) -> Option<EventId> {
+        self.events.back().map(|(id, ..)| *id)
+    }
+
+    /// As `XADD *`: the id is the time, but higher than the newest id.
+    fn append(&mut self, user_id: &[u8], clock: u64) {
+        let newest = self.newest().unwrap_or_default();
+        let id = (clock / 1000, 0).max((newest.0, newest.1 + 1));
+        let previous = self.newest().unwrap_or_default();
+        self.events.push_back((id, previous, user_id.to_vec()));
+    }
+}
+
+/// The number of a request that begins after the request `begun`.
+fn next_number(begun: u64, _clock: u64) -> u64 {
+    begun + 1
+}
+
+fn read_id(id: &str) -> Option<EventId> {
+    let (time, counter) = id.split_once('-')?;
+    Some((time.parse().ok()?, counter.parse().ok()?))
+}
+
+/// No event has the id 0-0: it is written as the empty string.
+fn write_id((time, counter): EventId) -> String {
+    if (time, counter) == (0, 0) {
+        return String::new();
+    }
+    format!("{time}-{counter}")
+}
