@@ -156,14 +156,17 @@ export interface VeltAuthClientOptions {
    * certificates in the file that the environment variable `NODE_EXTRA_CA_CERTS` names.
    */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | null | undefined
-  /** The token cache of `getToken`. Default: 10,000 tokens in this process, and no shared cache. */
+  /**
+   * The token cache of `getToken`. It cannot be switched off; `generateToken` does not read it. Default:
+   * 10,000 tokens in this process, and no shared cache.
+   */
   cache?: VeltCacheOptions | null | undefined
 }
 
 /** Options of the token cache. docs/caching.md explains them. */
 export interface VeltCacheOptions {
   /**
-   * The number of tokens that this process keeps. A token takes about 1 kB. When the cache is full, the
+   * The number of tokens that this process keeps. A token takes about 1.3 kB. When the cache is full, the
    * least recently used token is removed. Default: 10000.
    */
   maxEntries?: number | null | undefined

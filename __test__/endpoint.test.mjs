@@ -82,11 +82,15 @@ test('failures are logged without onError, and errors of onError are logged too'
   }
   const rejects = async () => throws()
   for (const onError of [throws, rejects]) {
+    mock.resetCalls()
     const throwing = await startEndpoint(t, { client, identify, onError })
     await assertProblem(await throwing(), 500, 'server_error')
-    assert.equal(mock.calls.at(-1).arguments[0], broken)
+    // The original error must not be lost.
+    const [original, fromOnError] = mock.calls.map((call) => call.arguments[0])
+    assert.equal(original.code, 'ERR_VELT_INVALID_USER')
+    assert.equal(fromOnError, broken)
+    assert.equal(mock.calls.length, 2)
   }
-  assert.equal(mock.calls.length, 3)
 })
 
 test('the handler does not write to a response that other code has already sent', async (t) => {
@@ -116,7 +120,10 @@ test('invalid options throw when the handler is created', () => {
     [{ client, identify, methods: ['PUT'] }, /options\.methods\[0\] must be 'GET' or 'POST'/],
     [{ client, identify, onError: true }, /options\.onError must be a function/],
     [{ client, identify, userId: 'ada' }, /options cannot have 'userId': its fields are/],
-    [undefined, /client is missing/],
+    [undefined, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
+    [null, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
+    [client, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
+    [identify, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
   ]) {
     assert.throws(() => veltTokenHandler(options), { code: 'ERR_VELT_CONFIG', message })
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { VeltAuthClient } from 'velt-auth'
-import { createAuthProvider } from 'velt-auth/browser'
+import { createAuthProvider, fetchVeltToken } from 'velt-auth/browser'
 import { veltTokenHandler } from 'velt-auth/node'
 import { emulateWithClient } from './support/emulator.mjs'
 import { listen } from './support/servers.mjs'
@@ -95,4 +95,15 @@ test('wrong options of createAuthProvider throw a TypeError that names the optio
   }
   createAuthProvider({ user, endpoint: undefined })
   createAuthProvider({ user: { ...user, email: undefined, plan: 'free' }, endpoint: '/token' })
+})
+
+test('wrong arguments of fetchVeltToken are a TypeError that names the argument', async () => {
+  for (const [args, message] of [
+    [[{ fresh: true }], /fetchVeltToken: endpoint must be a string .* not object/],
+    [[''], /fetchVeltToken: endpoint is empty/],
+    [['/token', true], /fetchVeltToken: options must be an object such as \{ fresh: true \}/],
+    [['/token', { fress: true }], /options cannot have 'fress': its fields are fresh/],
+  ]) {
+    await assert.rejects(fetchVeltToken(...args), { name: 'TypeError', message })
+  }
 })

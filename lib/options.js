@@ -13,6 +13,12 @@ const PUBLIC_NAME =
 
 /** @typedef {import('./addon.js').ClientOptions} ClientOptions */
 
+const validateCache = object({
+  maxEntries: integerInRange('entries'),
+  redis: urls,
+  sentinels: arrayOf(string),
+})
+
 const validateClientOptions = object({
   apiKey: string,
   authToken: string,
@@ -20,15 +26,12 @@ const validateClientOptions = object({
   baseUrl: string,
   timeout: integerInRange('milliseconds'),
   deadline: integerInRange('milliseconds'),
-  maxAttempts: integerInRange('attempts'),
+  // The same maximum as in the core.
+  maxAttempts: integerInRange('attempts', 1, 10),
   maxConnections: integerInRange('connections'),
   proxy: string,
   ca: certificates,
-  cache: object({
-    maxEntries: integerInRange('entries'),
-    redis: urls,
-    sentinels: arrayOf(string),
-  }),
+  cache,
 })
 
 const CALL_OPTIONS = { signal: abortSignal, deadline: integerInRange('milliseconds') }
@@ -150,6 +153,18 @@ function certificates(value, path, code) {
  */
 function urls(value, path, code) {
   return Array.isArray(value) ? arrayOf(string)(value, path, code) : string(value, path, code)
+}
+
+/** @type {typeof validateCache} */
+function cache(value, path, code) {
+  if (typeof value === 'boolean') {
+    throw invalidInput(
+      code,
+      `${path} must be an object, not boolean: the cache in memory cannot be switched off. Pass ` +
+        '{ maxEntries } to limit it, or call generateToken, which does not read it.',
+    )
+  }
+  return validateCache(value, path, code)
 }
 
 /**

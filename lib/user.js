@@ -47,6 +47,8 @@ const validateUser = object(
 function toUser(user) {
   const fields = typeof user === 'string' ? { userId: user } : user
   if (!isObject(fields)) throw notAUser(user)
+  // A Promise has no fields of its own, so the message would be that `userId` is missing.
+  if ('then' in fields) throw invalidInput(CODE, 'user is a Promise: await it.')
   return /** @type {import('./addon.js').User} */ (validateUser(fields, 'user', CODE))
 }
 

@@ -89,23 +89,24 @@ function boolean(value, path, code) {
   return value
 }
 
-/** The longest delay of a Node timer, in milliseconds. Other units have the same limit. */
+/** The longest delay of a Node timer, in milliseconds. It is the limit of other units too. */
 const MAX_INTEGER = 2 ** 31 - 1
 
 /**
- * An integer from `min` to `MAX_INTEGER`.
+ * An integer from `min` to `max`.
  *
  * @param {string} unit for the error message, such as `'milliseconds'`
  * @param {0 | 1} [min]
+ * @param {number} [max]
  * @returns {Validator<number>}
  */
-function integerInRange(unit, min = 1) {
+function integerInRange(unit, min = 1, max = MAX_INTEGER) {
   return (value, path, code) => {
-    if (!Number.isInteger(value) || Number(value) < min || Number(value) > MAX_INTEGER) {
+    if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
       const given = typeof value === 'number' ? value : typeName(value)
       throw invalidInput(
         code,
-        `${path} must be a whole number of ${unit}, ${min} to ${MAX_INTEGER}, not ${given}.`,
+        `${path} must be a whole number of ${unit}, ${min} to ${max}, not ${given}.`,
       )
     }
     return Number(value)

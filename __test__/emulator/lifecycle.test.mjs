@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { notifyingFault, rawSocket, start, TIMEOUT, v1, waitForEnd } from './support.mjs'
 
 describe('lifecycle', TIMEOUT, () => {
@@ -33,6 +34,15 @@ describe('lifecycle', TIMEOUT, () => {
     const { url } = await start(t, { host: '0.0.0.0' })
     assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
     assert.equal((await fetch(url)).status, 404)
+  })
+
+  test('a printed emulator shows its values', async (t) => {
+    const emulator = await start(t)
+    const printed = inspect(emulator)
+    assert.match(printed, /url: 'http:.*authToken: 'emulator-auth-token'/s)
+    assert.doesNotMatch(printed, /Getter/)
+    emulator.rotateAuthToken('next')
+    assert.match(inspect(emulator), /authToken: 'next'/)
   })
 
   test('a port in use rejects with EADDRINUSE', async (t) => {

@@ -78,6 +78,12 @@ describe('tokens', TIMEOUT, () => {
       '',
     ]
     for (const forgery of forgeries) assert.throws(() => emulator.verify(forgery), /not signed/)
+    for (const notAToken of [{ token }, undefined]) {
+      assert.throws(() => emulator.verify(notAToken), {
+        name: 'TypeError',
+        message: /pass the token string/,
+      })
+    }
     now += 59_999
     assert.equal(emulator.verify(token).userId, 'ada')
     now += 1

@@ -85,6 +85,7 @@ export function createAuthProvider<User extends AuthProviderUser>(
  * @param endpoint the URL of your token endpoint, on your own origin: a path or a complete URL. Default:
  *   `'/api/velt/token'`
  * @throws {VeltTokenError} The promise rejects if no token could be fetched.
+ * @throws {TypeError} The promise rejects at once if an argument is wrong or an option is unknown.
  */
 export function fetchVeltToken(
   endpoint?: string,

@@ -33,7 +33,11 @@ export class VeltTokenError extends Error {
 }
 
 /** @type {typeof import('./index.mjs').fetchVeltToken} */
-export async function fetchVeltToken(endpoint = '/api/velt/token', { fresh = false } = {}) {
+export async function fetchVeltToken(endpoint = '/api/velt/token', options = {}) {
+  requireType('string', 'fetchVeltToken: endpoint', endpoint, "'/api/velt/token'")
+  requireType('object', 'fetchVeltToken: options', options, '{ fresh: true }')
+  requireFields(['fresh'], 'fetchVeltToken: options', options)
+  const { fresh = false } = options
   for (let attempt = 1; ; attempt++) {
     const result = await sendRequest(endpoint, fresh)
     if (!(result instanceof VeltTokenError)) return result
@@ -76,17 +80,14 @@ export function createAuthProvider(options) {
 
 /** @param {any} options */
 function validateOptions(options) {
-  requireType('object', 'options', options, "{ user: { userId: 'ada' } }")
-  for (const name of Object.keys(options)) {
-    if (name !== 'user' && name !== 'endpoint') {
-      throw invalidInput(`options cannot have '${name}': its fields are user, endpoint.`)
-    }
-  }
+  const path = 'createAuthProvider: options'
+  requireType('object', path, options, "{ user: { userId: 'ada' } }")
+  requireFields(['user', 'endpoint'], path, options)
   const { user, endpoint } = options
-  requireType('object', 'options.user', user, "{ userId: 'ada' }")
-  requireType('string', 'options.user.userId', user.userId)
+  requireType('object', `${path}.user`, user, "{ userId: 'ada' }")
+  requireType('string', `${path}.user.userId`, user.userId)
   if (endpoint !== undefined) {
-    requireType('string', 'options.endpoint', endpoint, "'/api/velt/token'")
+    requireType('string', `${path}.endpoint`, endpoint, "'/api/velt/token'")
   }
 }
 
@@ -101,14 +102,22 @@ function requireType(type, path, value, example) {
   if (given !== type) {
     const wanted = `${type === 'object' ? 'an object' : 'a string'}${example ? ` such as ${example}` : ''}`
     const hint = type === 'string' && given === 'number' ? '; use String(…)' : ''
-    throw invalidInput(`${path} must be ${wanted}, not ${given}${hint}.`)
+    throw new TypeError(`${path} must be ${wanted}, not ${given}${hint}.`)
   }
-  if (value === '') throw invalidInput(`${path} is empty.`)
+  if (value === '') throw new TypeError(`${path} is empty.`)
 }
 
-/** @param {string} message */
-function invalidInput(message) {
-  return new TypeError(`createAuthProvider: ${message}`)
+/**
+ * @param {string[]} known
+ * @param {string} path
+ * @param {object} value
+ */
+function requireFields(known, path, value) {
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) {
+      throw new TypeError(`${path} cannot have '${name}': its fields are ${known.join(', ')}.`)
+    }
+  }
 }
 
 /**

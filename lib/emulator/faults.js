@@ -111,7 +111,7 @@ const FIELDS = {
   match: ['a function', (f) => typeof f === 'function'],
   delay: ['milliseconds, below 2 ** 31', (ms) => ms >= 0 && ms < 2 ** 31],
   status: ['an HTTP status from 200 to 599', (n) => Number.isInteger(n) && n >= 200 && n < 600],
-  error: ['a google.rpc status, with details that are JSON', isError],
+  error: ["an object, as in { error: { status: 'UNAVAILABLE' } }", isObject],
   retryAfter: ['whole seconds, a string or a Date', isRetryAfter],
   headers: ['an object of HTTP headers', areHeaders],
   body: ['a string or bytes', (b) => typeof b === 'string' || b instanceof Uint8Array],
@@ -134,8 +134,17 @@ function validate(fault) {
       throw new TypeError(`Invalid fault: ${name} must be ${expected}`)
     }
   }
-  const conflict = conflictIn(fault)
-  if (conflict) throw new TypeError(`Invalid fault: ${conflict}`)
+  const problem = problemIn(fault.error) ?? conflictIn(fault)
+  if (problem) throw new TypeError(`Invalid fault: ${problem}`)
+}
+
+/** Describes an invalid field of `error`. @param {Fault['error']} error */
+function problemIn(error) {
+  if (!error) return undefined
+  if (!Object.hasOwn(HTTP_CODES, error.status ?? '')) {
+    return `error.status must be one of ${Object.keys(HTTP_CODES).join(', ')}`
+  }
+  return isJson(error.details) ? undefined : 'error.details must be JSON'
 }
 
 /** Describes fields that exclude each other. @param {Fault} fault */
@@ -183,9 +192,13 @@ function isHeader(name, value) {
   }
 }
 
-/** @param {any} value */
-function isError(value) {
-  if (!Object.hasOwn(HTTP_CODES, value?.status ?? '')) return false
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === 'object' && value !== null
+}
+
+/** @param {unknown} value */
+function isJson(value) {
   try {
     JSON.stringify(value)
     return true

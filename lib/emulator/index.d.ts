@@ -86,6 +86,7 @@ export interface Emulator extends AsyncDisposable {
    * Returns the claims of a token.
    *
    * @throws {Error} if this emulator did not sign the token, or if the token has expired.
+   * @throws {TypeError} if `token` is not a string.
    */
   verify(token: string): TokenClaims
   /** Stops listening and closes all connections immediately. A second call has no effect. */

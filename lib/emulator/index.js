@@ -9,6 +9,7 @@ const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
+const { inspect } = require('node:util')
 const { respond } = require('./api.js')
 const { FaultQueue, sendResponse } = require('./faults.js')
 const { sign, verify } = require('./jwt.js')
@@ -71,8 +72,10 @@ async function startEmulator(options = {}) {
       for (const socket of sockets.values()) socket.destroy()
     })
 
-  return {
-    url: urlOf(host, address.port, tls !== undefined),
+  const url = urlOf(host, address.port, tls !== undefined)
+  /** @type {Emulator & { [inspect.custom]: () => object }} */
+  const emulator = {
+    url,
     apiKey,
     get authToken() {
       return authToken
@@ -93,7 +96,10 @@ async function startEmulator(options = {}) {
     verify: (token) => verify(token, secret, now()),
     close,
     [Symbol.asyncDispose]: close,
+    // Without this, `console.log(emulator)` prints `authToken: [Getter]`.
+    [inspect.custom]: () => ({ url, apiKey, authToken, connections, requests }),
   }
+  return emulator
 }
 
 /**

@@ -36,6 +36,9 @@ function sign(claims, secret, now, lifetime) {
  * @returns {TokenClaims}
  */
 function verify(token, secret, now) {
+  if (typeof token !== 'string') {
+    throw new TypeError(`verify: pass the token string, not ${typeof token}`)
+  }
   const end = token.lastIndexOf('.')
   const signed = token.slice(0, Math.max(end, 0))
   const given = Buffer.from(token.slice(end + 1))

@@ -15,7 +15,7 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
   /**
    * Returns the signed-in user from your own session: a `VeltUser`, or the user id as a string. It may be
    * async. `null`, `undefined` and `false` mean that no user is signed in; the endpoint then responds
-   * with 401.
+   * with 401. A missing `return` is also `undefined`.
    *
    * The endpoint takes the user only from `identify`. It never reads a user from the body, the query or
    * the headers of the request.
@@ -32,12 +32,16 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
     | undefined
     | false
     | Promise<VeltUser | string | null | undefined | false>
-  /** The HTTP methods to accept. The endpoint responds to others with 405. Default: `['POST']`. */
+  /**
+   * The HTTP methods to accept. The endpoint responds to others with 405. `velt-auth/browser` sends POST,
+   * so it needs `'POST'`. Default: `['POST']`.
+   */
   methods?: readonly ('GET' | 'POST')[] | undefined
   /**
-   * Called with each error, including the details that the browser does not get. The other arguments are
-   * those of `identify`. `onError` is not called if the browser has closed the connection. Default:
-   * `console.error`.
+   * Called with the error of each 429 and 5xx response, including the details that the browser does not
+   * get. The other arguments are those of `identify`. `onError` is not called for 401 and 405, nor if the
+   * browser has closed the connection. If `onError` throws, both errors are logged with `console.error`.
+   * Default: `console.error`.
    */
   onError?: ((error: unknown, ...args: Args) => void) | undefined
 }

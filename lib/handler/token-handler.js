@@ -4,7 +4,7 @@
 'use strict'
 
 const { VeltAuthError, invalidInput } = require('../errors.js')
-const { arrayOf, object, oneOf } = require('../validate.js')
+const { arrayOf, isObject, object, oneOf } = require('../validate.js')
 
 /**
  * The parts of an HTTP request that the endpoint uses. Each adapter makes this object. `isClosed` says
@@ -119,7 +119,11 @@ function requestToken(client, user, cacheControl) {
  * @param {import('./endpoint.js').TokenHandlerOptions<Args>} options
  */
 function completeOptions(options) {
-  const given = validateOptions(options ?? {}, 'options', CODE)
+  // A client or a function here means `veltTokenHandler(client, identify)`.
+  if (!isObject(options) || 'getToken' in options) {
+    throw invalidInput(CODE, 'pass one object: veltTokenHandler({ client, identify }).')
+  }
+  const given = validateOptions(options, 'options', CODE)
   const { client, identify, methods = ['POST'], onError = logError } = given
   if (client === undefined) throw invalidInput(CODE, 'client is missing: pass a VeltAuthClient.')
   if (identify === undefined) {
@@ -168,6 +172,8 @@ async function reportError(onError, error, args) {
     // `onError` may be an async function. `await` prevents that its rejection is unhandled.
     await onError(error, ...args)
   } catch (onErrorFailure) {
+    // `onError` may have failed before it logged the original error.
+    logError(error)
     logError(onErrorFailure)
   }
 }
