@@ -19,7 +19,8 @@ local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
 
 /// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, mode (`no`, `lease` or `begin`),
 /// holder, time of the lease. An entry that is not a hash is deleted, because it is not from this
-/// package.
+/// package. The number of a request is the time in microseconds, or one more than the last number if that
+/// is higher. So numbers grow even if Redis evicts the last one.
 const VIEW: &str = "
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
@@ -29,7 +30,10 @@ if ARGV[3] == 'lease' then
 end
 local number = false
 if begins then
-  number = redis.call('HINCRBY', KEYS[1], 'started', 1)
+  local time = redis.call('TIME')
+  number = tonumber(redis.call('HGET', KEYS[1], 'started') or 0) + 1
+  number = math.max(number, time[1] * 1000000 + time[2])
+  redis.call('HSET', KEYS[1], 'started', string.format('%.0f', number))
   if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 end
 return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'), number}";

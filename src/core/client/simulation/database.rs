@@ -31,7 +31,7 @@ pub struct LogBounds {
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    begun: u64,
+    started: u64,
     ended: u64,
     token: Option<Vec<u8>>,
     ends: Option<Instant>,
@@ -79,9 +79,9 @@ impl Database {
         };
         let number = begins.then(|| {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
-            entry.begun = next_number(entry.begun, clock);
+            entry.started = next_number(entry.started, clock);
             entry.ends.get_or_insert(now + RETENTION);
-            entry.begun
+            entry.started
         });
         let entry = self.entries.get(&keys.entry);
         View {
@@ -112,7 +112,7 @@ impl Database {
         if is_kept {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
             entry.ended = request.number;
-            entry.begun = entry.begun.max(request.number);
+            entry.started = entry.started.max(request.number);
             if let Ending::Token(token, time) = ending {
                 entry.token = Some(token.to_vec());
                 entry.ends = Some(now + time.max(MIN_ENTRY_TIME));
@@ -223,9 +223,9 @@ impl Log {
     }
 }
 
-/// The number of a request that begins after the request `begun`.
-fn next_number(begun: u64, _clock: u64) -> u64 {
-    begun + 1
+/// Numbers are times in microseconds: so they grow even if Redis evicts the last one.
+fn next_number(started: u64, clock: u64) -> u64 {
+    clock.max(started + 1)
 }
 
 fn read_id(id: &str) -> Option<EventId> {

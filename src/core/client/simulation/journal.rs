@@ -66,7 +66,7 @@ pub struct OfUser {
 /// What a server has done for a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Served {
-    /// The last token that a call got, and the earliest time when its request may have begun.
+    /// The last token that a call got, and the earliest time when its request may have started.
     pub last: Option<(usize, Instant)>,
 }
 

@@ -1,0 +1,106 @@
+//! What the cache keeps, and what it does not.
+
+use super::*;
+
+const ANY: Requirement = Requirement::min_validity(Duration::ZERO);
+
+fn cache(max_entries: usize) -> Arc<LocalCache> {
+    Arc::new(LocalCache::new(NonZeroUsize::new(max_entries).unwrap()))
+}
+
+fn user(id: &str) -> Arc<User> {
+    Arc::new(User {
+        user_id: id.into(),
+        ..User::default()
+    })
+}
+
+fn with_a_token() -> (Arc<LocalCache>, Arc<User>, SystemTime) {
+    let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+    cache.begin(&user).store(Token::new("t".into(), now));
+    (cache, user, now)
+}
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_pause() {
+    let (cache, user, now) = with_a_token();
+    let later = now + Duration::from_secs(40 * 60 * 60);
+    cache
+        .begin(&user)
+        .pause_refresh(Some(Duration::from_secs(24 * 60 * 60)), later);
+    let needs_refresh = |now| matches!(cache.look_up(&user, ANY, now), Lookup::NeedsRefresh(_));
+    assert!(!needs_refresh(later));
+    assert!(needs_refresh(later - Duration::from_secs(60 * 60)));
+}
+
+#[test]
+fn no_pause_is_longer_than_a_minute() {
+    let (cache, user, now) = with_a_token();
+    let later = now + Duration::from_secs(40 * 60 * 60);
+    cache
+        .begin(&user)
+        .pause_refresh(Some(Duration::from_secs(24 * 60 * 60)), later);
+    let lookup = cache.look_up(&user, ANY, later + MAX_RETRY_AFTER);
+    assert!(matches!(lookup, Lookup::NeedsRefresh(_)), "{lookup:?}");
+}
+
+#[test]
+fn the_newest_outcome_counts_whether_it_is_a_token_or_a_rejection() {
+    let (cache, user, now) = with_a_token();
+    let (older, newer) = (cache.begin(&user), cache.begin(&user));
+    newer.store(Token::new("newer".into(), now));
+    older.reject();
+    assert_eq!(cache.len(), 1, "an older rejection");
+
+    let (older, newer) = (cache.begin(&user), cache.begin(&user));
+    newer.reject();
+    drop(newer);
+    older.store(Token::new("older".into(), now));
+    assert!(cache.is_empty(), "an older token");
+    drop(older);
+    cache.begin(&user).store(Token::new("t".into(), now));
+    assert_eq!(cache.len(), 1, "the rejection does not outlive its request");
+}
+
+#[test]
+fn a_token_from_the_shared_cache_does_not_survive_a_rejection() {
+    let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+    let (rejected, found) = (cache.begin(&user), cache.begin(&user));
+    found.store_shared(Token::new("older".into(), now));
+    rejected.reject();
+    assert!(cache.is_empty(), "it was stored before the rejection");
+    found.store_shared(Token::new("older".into(), now));
+    assert!(cache.is_empty(), "it was read before the rejection");
+}
+
+#[test]
+fn an_invalidation_affects_its_user_id_alone() {
+    let (cache, now) = (cache(10), SystemTime::now());
+    let (ada, bob) = (user("ada"), user("bob"));
+    let (of_ada, of_bob) = (cache.begin(&ada), cache.begin(&bob));
+    cache.invalidate("bob");
+    of_ada.store(Token::new("t".into(), now));
+    of_bob.store(Token::new("t".into(), now));
+    assert!(cache.stale(&ada, now).is_some());
+    assert!(cache.stale(&bob, now).is_none());
+    let removed = cache.clear();
+    of_ada.store(Token::new("t".into(), now));
+    assert!(cache.is_empty(), "it began before the cache was cleared");
+    drop((of_ada, of_bob, removed));
+    assert!(cache.lock().user_ids.is_empty(), "nothing is left behind");
+}
+
+#[test]
+fn large_tokens_count_for_their_size() {
+    let (cache, now) = (cache(10), SystemTime::now());
+    for number in 0..10 {
+        let token = Token::new("t".repeat(BYTES_PER_ENTRY * 3), now);
+        cache.begin(&user(&number.to_string())).store(token);
+    }
+    assert!((2..=3).contains(&cache.len()), "{}", cache.len());
+    let larger_than_all = Token::new("t".repeat(BYTES_PER_ENTRY * 100), now);
+    cache.begin(&user("x")).store(larger_than_all);
+    assert_eq!(cache.len(), 1, "one token is kept, however large it is");
+    cache.invalidate("x");
+    assert_eq!(cache.lock().bytes, 0);
+}
