@@ -200,9 +200,9 @@ export interface VeltCallOptions {
 export interface VeltGetOptions extends VeltCallOptions {
   /**
    * How long the token must still be valid, in milliseconds, from 0. If Velt fails, or does not respond
-   * within a second, the call returns a cached token that is valid for less time, until this token
-   * expires. If `minValidity` is more than half of a token's lifetime, half of the lifetime is used
-   * instead: otherwise tokens with a short lifetime could never be served from the cache. Default:
+   * within a second, the call returns a cached token that has not expired, even if it is valid for less
+   * than `minValidity`. If `minValidity` is more than half of a token's lifetime, half of the lifetime is
+   * used instead: otherwise tokens with a short lifetime could never be served from the cache. Default:
    * 3600000 (1 hour).
    */
   minValidity?: number | null | undefined

@@ -51,8 +51,9 @@ export interface AuthProvider<User extends AuthProviderUser = AuthProviderUser> 
  *
  * Concurrent calls of the provider's `generateToken` share one request. Transient failures are retried,
  * as described at {@link fetchVeltToken}. If Velt's SDK calls `generateToken` before the last token has
- * expired, Velt has rejected that token. The next request to the token endpoint then has `Cache-Control:
- * no-cache`: the server responds with a token that it received from Velt in the last 10 seconds.
+ * expired, the provider assumes that Velt has rejected that token. The next request to the token endpoint
+ * then has `Cache-Control: no-cache`: the server responds with a token that it received from Velt in the
+ * last 10 seconds.
  *
  * @throws {TypeError} if an option is missing, wrong or unknown, for example if there is no user yet. The
  *   message says what to write instead.
