@@ -141,7 +141,7 @@ export interface VeltAuthClientOptions {
   maxAttempts?: number | null | undefined
   /**
    * The number of connections to Velt that the client may have at the same time, from 1. Further requests
-   * wait in their order, within `deadline`. Default: 128.
+   * wait in a queue (first in, first out), within `deadline`. Default: 128.
    */
   maxConnections?: number | null | undefined
   /**

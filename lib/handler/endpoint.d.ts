@@ -46,7 +46,7 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
   onError?: ((error: unknown, ...args: Args) => void) | undefined
 }
 
-/** The JSON body of every response of the token endpoint that has no token. */
+/** The JSON body of every response without a token. */
 export interface TokenProblem {
   error: {
     /**
