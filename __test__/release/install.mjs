@@ -97,7 +97,7 @@ test('npm ci --omit=optional: the error message names the option', async () => {
   await release.npm(folder, 'ci', '--omit=optional')
   assert.match(
     await loadErrorIn(folder),
-    /^velt-auth \S+ cannot load velt-auth-\S+: it is not installed\. npm leaves it out with --omit=optional/,
+    /^velt-auth \S+ cannot load velt-auth-\S+: it is not installed\. npm does not install it with --omit=optional/,
   )
 })
 
