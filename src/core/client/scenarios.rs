@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, advance, sleep};
 
 use super::{CallOptions, Client};
@@ -78,6 +78,16 @@ impl Client<Script> {
 
     async fn serve(self: &Arc<Self>, user: User) -> Result<String, Code> {
         self.serve_with(user, CallOptions::default()).await
+    }
+
+    fn serve_in_background(self: &Arc<Self>, user: User) -> JoinHandle<Result<String, Code>> {
+        let client = Arc::clone(self);
+        tokio::spawn(async move { client.serve(user).await })
+    }
+
+    fn generate_in_background(self: &Arc<Self>, user: User) -> JoinHandle<Result<Token, Error>> {
+        let client = Arc::clone(self);
+        tokio::spawn(async move { client.generate_token(user, CallOptions::default()).await })
     }
 
     async fn serve_with(
@@ -241,10 +251,7 @@ async fn all_calls_that_wait_share_one_request_and_its_failure() {
 async fn a_call_that_ends_does_not_affect_the_others() {
     let client = client();
     client.set(Velt::SlowOnce(Duration::from_secs(2)));
-    let first = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move { client.serve(user("ada")).await }
-    });
+    let first = client.serve_in_background(user("ada"));
     tokio::task::yield_now().await;
     let hurried = CallOptions {
         deadline: Some(Duration::from_secs(1)),
@@ -264,14 +271,7 @@ async fn a_call_that_ends_does_not_affect_the_others() {
 async fn an_older_token_never_replaces_a_newer_one() {
     let client = client();
     client.set(Velt::SlowOnce(Duration::from_secs(3)));
-    let slow = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move {
-            client
-                .generate_token(user("ada"), CallOptions::default())
-                .await
-        }
-    });
+    let slow = client.generate_in_background(user("ada"));
     sleep(Duration::from_secs(1)).await;
     client
         .generate_token(user("ada"), CallOptions::default())
@@ -318,10 +318,7 @@ async fn invalidation_removes_tokens_and_ignores_requests_in_flight() {
     assert_eq!(client.entries(), 1);
 
     client.set(Velt::SlowOnce(Duration::from_secs(3)));
-    let on_its_way = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move { client.serve(user("ada")).await }
-    });
+    let on_its_way = client.serve_in_background(user("ada"));
     sleep(Duration::from_secs(1)).await;
     client.invalidate("ada").await.unwrap();
     assert_eq!(
@@ -345,10 +342,7 @@ async fn invalidation_removes_tokens_and_ignores_requests_in_flight() {
 async fn a_token_requested_before_an_invalidation_is_not_kept() {
     let client = client();
     client.set(Velt::SlowOnce(Duration::from_secs(3)));
-    let on_its_way = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move { client.serve(user("ada")).await }
-    });
+    let on_its_way = client.serve_in_background(user("ada"));
     sleep(Duration::from_secs(1)).await;
     client.invalidate("ada").await.unwrap();
     assert_eq!(on_its_way.await.unwrap().as_deref(), Ok("tok-1"));
@@ -571,14 +565,7 @@ async fn max_age_brings_a_new_token_once_for_all_calls() {
 async fn an_older_token_does_not_survive_a_newer_rejection() {
     let client = client();
     client.set(Velt::SlowOnce(Duration::from_secs(3)));
-    let slow = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move {
-            client
-                .generate_token(user("ada"), CallOptions::default())
-                .await
-        }
-    });
+    let slow = client.generate_in_background(user("ada"));
     sleep(Duration::from_secs(1)).await;
     client.set(Velt::Rejecting);
     assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
@@ -590,10 +577,7 @@ async fn an_older_token_does_not_survive_a_newer_rejection() {
 async fn a_call_does_not_join_a_request_that_is_older_than_a_rejection() {
     let client = client();
     client.set(Velt::SlowOnce(Duration::from_secs(3)));
-    let slow = tokio::spawn({
-        let client = Arc::clone(&client);
-        async move { client.serve(user("ada")).await }
-    });
+    let slow = client.serve_in_background(user("ada"));
     sleep(Duration::from_secs(1)).await;
     client.set(Velt::Rejecting);
     let generated = client.generate_token(user("ada"), CallOptions::default());
