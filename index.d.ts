@@ -94,16 +94,20 @@ export interface VeltUser {
   userId: string
   /**
    * The id of the user's organization. Velt compares it with the `organizationId` that the browser passes
-   * to `identify()`.
+   * to `identify()`. With `apiVersion: 'v2'`, it is sent as a permission for this organization, unless
+   * `permissions` already has an entry for it.
    */
   organizationId?: string | null | undefined
   /** The user's email address. Velt compares it with the `email` that the browser passes to `identify()`. */
   email?: string | null | undefined
-  /** The display name. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  /** The display name. An error with `apiVersion: 'v1'`. */
   name?: string | null | undefined
   /** Whether the user is an admin in Velt. A user cannot become an admin in any other way. */
   isAdmin?: boolean | null | undefined
-  /** The resources that the user may access. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  /**
+   * The resources that the user may access. An error with `apiVersion: 'v1'`. The organization in
+   * `organizationId` need not be in the list.
+   */
   permissions?: { resources: VeltResource[] } | null | undefined
 }
 
@@ -120,8 +124,8 @@ export interface VeltAuthClientOptions {
    */
   authToken?: string | null | undefined
   /**
-   * The version of Velt's API. `'v1'` is the version in Velt's guide. `'v2'` also supports `name` and
-   * `permissions`. Default: `'v1'`.
+   * The version of Velt's token API. `'v2'` is the version in Velt's guide. `'v1'` is the older version,
+   * without `name` and `permissions`. Default: `'v2'`.
    */
   apiVersion?: 'v1' | 'v2' | null | undefined
   /**

@@ -55,7 +55,7 @@ const withResource = (changes) => ({
   permissions: { resources: [DOCUMENT, { ...DOCUMENT, ...changes }] },
 })
 
-/** `[user, pattern of the error message, apiVersion]` */
+/** `[user, pattern of the error message, apiVersion (default: v2)]` */
 const USERS = [
   [undefined, /user must be a string id or an object .* not undefined/],
   [null, /user must be a string id or an object .* not null/],
@@ -75,27 +75,30 @@ const USERS = [
   [{ userId: 'ada', isAdmin: 'true' }, /user\.isAdmin must be true or false, not string/],
   [{ userId: 'ada', organizationId: '' }, /organizationId is empty/],
   [{ userId: 'ada', email: ['a@b.c'] }, /user\.email must be a string, not an array/],
-  [{ userId: 'ada', name: 'Ada' }, /name cannot be sent with apiVersion 'v1': .*'v2'/],
-  [withResource({}), /permissions cannot be sent with apiVersion 'v1': .*'v2'/],
-  [{ userId: 'ada', permissions: { resources: [] } }, /permissions cannot be sent with apiVersion/],
-  [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/, 'v2'],
-  [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/, 'v2'],
+  [{ userId: 'ada', name: 'Ada' }, /name cannot be sent with apiVersion 'v1': .*'v2'/, 'v1'],
+  [withResource({}), /permissions cannot be sent with apiVersion 'v1': .*'v2'/, 'v1'],
+  [
+    { userId: 'ada', permissions: { resources: [] } },
+    /permissions cannot be sent with apiVersion/,
+    'v1',
+  ],
+  [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/],
+  [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/],
   [
     { userId: 'ada', permissions: { resources: Array(1) } },
     /resources\[0\] must be an object/,
-    'v2',
   ],
-  [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/, 'v2'],
-  [withResource({ type: undefined }), /resources\[1\]\.type is missing/, 'v2'],
-  [withResource({ id: undefined }), /resources\[1\]\.id is missing/, 'v2'],
-  [withResource({ id: '' }), /resources\[1\]\.id is empty/, 'v2'],
-  [withResource({ accessRole: 'owner' }), /accessRole must be 'viewer' or 'editor'/, 'v2'],
-  [withResource({ organizationId: undefined }), /resources\[1\]\.organizationId is missing/, 'v2'],
-  [withResource({ type: 'folder', organizationId: null }), /organizationId is missing/, 'v2'],
-  [withResource({ expiresAt: Date.now() }), /looks like milliseconds.* divide it by 1000/, 'v2'],
-  [withResource({ expiresAt: 1.5 }), /expiresAt must be a whole number, not 1\.5/, 'v2'],
-  [withResource({ expiresAt: 0 }), /expiresAt must be a Unix time in seconds/, 'v2'],
-  [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/, 'v2'],
+  [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/],
+  [withResource({ type: undefined }), /resources\[1\]\.type is missing/],
+  [withResource({ id: undefined }), /resources\[1\]\.id is missing/],
+  [withResource({ id: '' }), /resources\[1\]\.id is empty/],
+  [withResource({ accessRole: 'owner' }), /accessRole must be 'viewer' or 'editor'/],
+  [withResource({ organizationId: undefined }), /resources\[1\]\.organizationId is missing/],
+  [withResource({ type: 'folder', organizationId: null }), /organizationId is missing/],
+  [withResource({ expiresAt: Date.now() }), /looks like milliseconds.* divide it by 1000/],
+  [withResource({ expiresAt: 1.5 }), /expiresAt must be a whole number, not 1\.5/],
+  [withResource({ expiresAt: 0 }), /expiresAt must be a Unix time in seconds/],
+  [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/],
 ]
 
 test('invalid users are rejected with ERR_VELT_INVALID_USER before a request is sent', async (t) => {
@@ -151,7 +154,7 @@ test('an `isAdmin` on Object.prototype is not sent to Velt', async (t) => {
   Object.prototype.isAdmin = true
   t.after(() => delete Object.prototype.isAdmin)
   await generateVeltAuthToken({ userId: 'ada' }, options)
-  assert.deepEqual(Object.keys(emulator.requests[0].body.data), ['apiKey', 'authToken', 'userId'])
+  assert.deepEqual(emulator.requests[0].body.data, { userId: 'ada', userProperties: {} })
 })
 
 test('an auth token in a variable that build tools copy into browser bundles is rejected', (t) => {

@@ -28,10 +28,10 @@ pub const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(60 * 60);
 /// The versions of Velt's token API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApiVersion {
-    /// `POST /v1/auth/token/get`, the one in Velt's guide.
-    #[default]
+    /// `POST /v1/auth/token/get`, the one in older editions of Velt's guide.
     V1,
-    /// `POST /v2/auth/generate_token`, which carries a name and permissions.
+    /// `POST /v2/auth/generate_token`, the one in Velt's guide. It carries a name and permissions.
+    #[default]
     V2,
 }
 
@@ -42,7 +42,7 @@ pub struct Options {
     pub api_key: SecretString,
     /// The auth token from Velt's console.
     pub auth_token: SecretString,
-    /// Defaults to [`ApiVersion::V1`].
+    /// Defaults to [`ApiVersion::V2`].
     pub api_version: ApiVersion,
     /// Defaults to [`DEFAULT_BASE_URL`].
     pub base_url: Option<String>,

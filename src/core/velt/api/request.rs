@@ -46,6 +46,9 @@ impl V1Properties<'_> {
 struct V2<'a> {
     user_id: &'a str,
     user_properties: V2Properties<'a>,
+    /// Velt's reference marks the field as required, but the sample in Velt's guide leaves it out if
+    /// there is no organization.
+    #[serde(skip_serializing_if = "Permissions::is_empty")]
     permissions: Permissions<'a>,
 }
 
@@ -53,16 +56,22 @@ struct V2<'a> {
 #[serde(rename_all = "camelCase")]
 struct V2Properties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    is_admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    is_admin: Option<bool>,
 }
 
 #[derive(Serialize)]
 struct Permissions<'a> {
     resources: Vec<&'a Resource>,
+}
+
+impl Permissions<'_> {
+    fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
 }
 
 /// The URL of the endpoint in Velt's token API.
@@ -124,9 +133,9 @@ pub fn body(config: &Config, user: &User) -> Vec<u8> {
             json(V2 {
                 user_id: &user.user_id,
                 user_properties: V2Properties {
+                    is_admin: user.is_admin,
                     name: user.name.as_deref(),
                     email: user.email.as_deref(),
-                    is_admin: user.is_admin,
                 },
                 permissions: Permissions {
                     resources: organization
@@ -253,6 +262,45 @@ mod tests {
                 r#"{"data":{"userId":"u","userProperties":{"name":"Ada"},"permissions":{"#,
                 r#""resources":[{"type":"organization","id":"org","accessRole":"viewer"}]}}}"#,
             ),
+        );
+    }
+
+    #[test]
+    fn v2_has_the_body_of_the_guide() {
+        let mut user = User {
+            user_id: "user123".into(),
+            email: Some("john@example.com".into()),
+            name: Some("John Doe".into()),
+            is_admin: Some(false),
+            ..User::default()
+        };
+        let without_organization = concat!(
+            r#"{"data":{"userId":"user123","userProperties":{"isAdmin":false,"name":"John Doe","#,
+            r#""email":"john@example.com"}"#,
+        );
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!("{without_organization}}}}}"),
+        );
+        user.resources = Some(Vec::new());
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!("{without_organization}}}}}"),
+        );
+        user.organization_id = Some("org_123".into());
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!(
+                r#"{without_organization},"permissions":{{"resources":[{{"type":"organization","id":"org_123"}}]}}}}}}"#
+            ),
+        );
+        let only_id = User {
+            user_id: "user123".into(),
+            ..User::default()
+        };
+        assert_eq!(
+            body_of(ApiVersion::V2, &only_id),
+            r#"{"data":{"userId":"user123","userProperties":{}}}"#,
         );
     }
 
