@@ -77,9 +77,16 @@ export interface VeltResource {
   accessRole?: 'viewer' | 'editor' | null | undefined
   /**
    * The time when the access ends, as Unix time in **seconds**, since Velt uses seconds here. A value in
-   * milliseconds is an error.
+   * milliseconds is an error. A time in the past is an error too. Not together with `expiresIn`.
    */
   expiresAt?: number | null | undefined
+  /**
+   * How long the access lasts, in **seconds**, as for `expiresAt`: 1 to 2592000 (30 days). The client sends
+   * its end to Velt as `expiresAt`; the time begins with the request to Velt. `getToken` serves a token
+   * from the cache if the duration is the same. So pass `expiresIn: 3600` instead of
+   * `expiresAt: now + 3600`, which is another value each second, and needs a new token each second.
+   */
+  expiresIn?: number | null | undefined
 }
 
 /**
@@ -224,7 +231,7 @@ export interface VeltToken {
   token: string
   /**
    * The time when the token expires, as Unix time in milliseconds. This is the `exp` of the token, but at
-   * most 48 hours after the token was received.
+   * most 48 hours after the token was received, and no later than the earliest end of its permissions.
    */
   expiresAt: number
 }

@@ -98,6 +98,16 @@ const USERS = [
   [withResource({ expiresAt: Date.now() }), /looks like milliseconds.* divide it by 1000/],
   [withResource({ expiresAt: 1.5 }), /expiresAt must be a whole number, not 1\.5/],
   [withResource({ expiresAt: 0 }), /expiresAt must be a Unix time in seconds/],
+  [withResource({ expiresAt: 1_700_000_000 }), /resources\[1\]\.expiresAt is in the past/],
+  [withResource({ expiresIn: 0 }), /expiresIn must be a time from now on in seconds, 1 to 2592000/],
+  [withResource({ expiresIn: -60 }), /expiresIn must be a time from now on in seconds/],
+  [withResource({ expiresIn: 3_600_000 }), /in milliseconds, divide it by 1000/],
+  [withResource({ expiresIn: 1_900_000_000 }), /If it is a Unix time.* pass expiresAt/],
+  [withResource({ expiresIn: '1h' }), /expiresIn must be a whole number, not string/],
+  [
+    withResource({ expiresAt: 1_900_000_000, expiresIn: 60 }),
+    /resources\[1\] has both expiresAt and expiresIn: omit one/,
+  ],
   [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/],
 ]
 

@@ -22,6 +22,7 @@ const resource = object(
     organizationId: string,
     accessRole: oneOf('viewer', 'editor'),
     expiresAt: integer,
+    expiresIn: integer,
   },
   ['type', 'id'],
 )

@@ -78,6 +78,7 @@ pub struct Resource {
     pub organization_id: Option<String>,
     pub access_role: Option<AccessRole>,
     pub expires_at: Option<i64>,
+    pub expires_in: Option<i64>,
 }
 
 /// The core's [`core::user::ResourceType`].
@@ -272,6 +273,7 @@ impl From<Resource> for core::user::Resource {
                 AccessRole::Editor => core::user::AccessRole::Editor,
             }),
             expires_at: resource.expires_at,
+            expires_in: resource.expires_in,
         }
     }
 }

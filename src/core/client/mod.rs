@@ -68,9 +68,10 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    fn requirement(self) -> Requirement {
+    fn requirement(self, user: &User) -> Requirement {
         Requirement::min_validity(self.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))
             .max_age(self.max_age)
+            .latest(user.permissions_end())
     }
 }
 
@@ -112,7 +113,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         });
         Self {
             fetcher: Fetcher {
-                upstream: Upstream::new(endpoint, config, Arc::clone(&stats)),
+                upstream: Upstream::new(endpoint, config, Arc::clone(&stats), clock),
                 local: Arc::clone(&local),
                 shared,
                 stats: Arc::clone(&stats),
@@ -130,6 +131,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }
     }
 
+    fn checked(&self, user: User) -> Result<User, Error> {
+        user.checked(self.api_version, self.clock.now())
+    }
+
     /// A token for `user` from the cache of this process, without waiting. `None` means: call
     /// [`Client::get_token`], which also reports an invalid user. The returned user is for
     /// [`Client::refresh`].
@@ -137,12 +142,12 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         if self.closed.is_cancelled() {
             return None;
         }
-        let user = user.checked(self.api_version).ok()?;
+        let user = self.checked(user).ok()?;
         let options = CallOptions {
             min_validity,
             ..CallOptions::default()
         };
-        let hit = self.hit(&user, options.requirement())?;
+        let hit = self.hit(&user, options.requirement(&user))?;
         Some((user, hit))
     }
 
@@ -165,8 +170,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     }
 
     async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
-        let user = Arc::new(user.checked(self.api_version)?);
-        let requirement = options.requirement();
+        let user = Arc::new(self.checked(user)?);
+        let requirement = options.requirement(&user);
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
             self.until_current().await;
@@ -298,7 +303,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     ) -> Result<Token, Error> {
         // The future is boxed, because each future around it would contain it twice.
         let call = Box::pin(async {
-            let user = Arc::new(user.checked(self.api_version)?);
+            let user = Arc::new(self.checked(user)?);
             let began = Instant::now();
             let deadline = options.deadline.unwrap_or(self.deadline);
             let limit = deadlines::redis_command(deadline);

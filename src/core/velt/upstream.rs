@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::circuit_breaker::CircuitBreaker;
 use super::endpoint::VeltEndpoint;
 use super::retry::{self, Budget, Limits};
+use crate::core::clock::Clock;
 use crate::core::config::Config;
 use crate::core::deadlines;
 use crate::core::error::{Code, Error};
@@ -19,7 +20,7 @@ use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
 pub trait TokenEndpoint: Send + Sync + 'static {
-    /// Requests a token once.
+    /// Requests a token once. Each permission of `user` has a fixed end.
     fn request_token(&self, user: &User) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
@@ -42,11 +43,12 @@ pub struct Upstream<E> {
     budget: Budget,
     breaker: CircuitBreaker,
     stats: Arc<Stats>,
+    clock: Clock,
 }
 
 impl<E: TokenEndpoint> Upstream<E> {
     /// Requests go to `endpoint`, with the limits of `config`.
-    pub fn new(endpoint: E, config: &Config, stats: Arc<Stats>) -> Self {
+    pub fn new(endpoint: E, config: &Config, stats: Arc<Stats>, clock: Clock) -> Self {
         Self {
             endpoint,
             timeout: config.timeout,
@@ -56,6 +58,7 @@ impl<E: TokenEndpoint> Upstream<E> {
             budget: Budget::default(),
             breaker: CircuitBreaker::default(),
             stats,
+            clock,
         }
     }
 
@@ -89,7 +92,10 @@ impl<E: TokenEndpoint> Upstream<E> {
                 None => self.connection().await,
             };
             self.stats.upstream_requests.add();
-            self.endpoint.request_token(user).await
+            // A retry is a new request, so the permissions last from the retry on.
+            let user = user.at(self.clock.now());
+            let token = self.endpoint.request_token(&user).await?;
+            Ok(token.until(user.permissions_end()))
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);

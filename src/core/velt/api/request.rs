@@ -165,6 +165,7 @@ fn missing_organization(user: &User) -> Option<Resource> {
             organization_id: None,
             access_role: None,
             expires_at: None,
+            expires_in: None,
         })
 }
 
@@ -231,6 +232,7 @@ mod tests {
             organization_id: Some("org".into()),
             access_role: Some(AccessRole::Viewer),
             expires_at: Some(1_800_000_000),
+            expires_in: None,
         };
         let mut user = User {
             user_id: "u".into(),
@@ -254,6 +256,7 @@ mod tests {
             organization_id: None,
             access_role: Some(AccessRole::Viewer),
             expires_at: None,
+            expires_in: None,
         };
         user.resources = Some(vec![own_entry]);
         assert_eq!(
