@@ -4,14 +4,14 @@
  * | code | what happened | retryable |
  * | --- | --- | --- |
  * | `ERR_VELT_CONFIG` | an option is missing or wrong | no |
- * | `ERR_VELT_INVALID_USER` | a field of the user is missing, wrong or unknown | no |
+ * | `ERR_VELT_INVALID_USER` | a field of the user, of a resource or of a query is missing, wrong or unknown | no |
  * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token | no |
  * | `ERR_VELT_REJECTED` | Velt rejected the request for another reason | no |
  * | `ERR_VELT_RATE_LIMITED` | Velt received too many requests | yes, after `retryAfter` |
  * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before Velt, failed (408, or 5xx except 501) | yes |
  * | `ERR_VELT_NETWORK` | no complete response arrived, because DNS, the connection or TLS failed | see `retryable` |
  * | `ERR_VELT_TIMEOUT` | no complete response arrived in time | yes |
- * | `ERR_VELT_BAD_RESPONSE` | the response has neither a token nor an error of Velt | see `retryable` |
+ * | `ERR_VELT_BAD_RESPONSE` | the response has neither a result nor an error of Velt | see `retryable` |
  * | `ERR_VELT_CLOSED` | the client was closed | no |
  */
 export type VeltAuthErrorCode =
@@ -264,6 +264,110 @@ export interface VeltAuthStats {
   failures: { [code in VeltAuthErrorCode]?: number }
 }
 
+/** A resource whose permission `client.permissions.remove` removes. */
+export type VeltResourceId = Pick<VeltResource, 'type' | 'id' | 'organizationId'>
+
+/** Whose permissions `client.permissions.get` returns. `null` and `undefined` mean that a field is absent. */
+export interface VeltPermissionsQuery {
+  /** The organization of the folders and documents. */
+  organizationId: string
+  /** The ids of one or more users. */
+  userIds: readonly string[]
+  /** The ids of folders. Default: none. */
+  folderIds?: readonly string[] | null | undefined
+  /** The ids of documents. Default: none. */
+  documentIds?: readonly string[] | null | undefined
+}
+
+/** The permissions of users, by user id, as Velt's reference of `POST /v2/auth/permissions/get` has them. */
+export interface VeltPermissions {
+  [userId: string]: VeltUserPermissions
+}
+
+/** The permissions of one user, by the ids of the resources. */
+export interface VeltUserPermissions {
+  organization?: { [organizationId: string]: VeltPermission }
+  folders?: { [folderId: string]: VeltPermission }
+  documents?: { [documentId: string]: VeltPermission }
+  /** With Velt's access context: the values that the user has access to, as `'field:value'`. */
+  context?: { accessFields?: string[] }
+}
+
+/** What a user may do with a resource, or why Velt does not give access. */
+export interface VeltPermission {
+  /** The role. Absent without access. */
+  accessRole?: 'viewer' | 'editor'
+  /** The access type of the resource. */
+  accessType?: 'public' | 'restricted' | 'organizationPrivate'
+  /** The time when temporary access ends, as Unix time in **seconds**, as Velt sends it. */
+  expiresAt?: number
+  /** Velt's text about a missing access. */
+  error?: string
+  /** Why there is no access. Other values are possible. */
+  errorCode?: 'does_not_exist' | 'permission_denied' | 'something_went_wrong' | (string & {})
+}
+
+/**
+ * The permissions that Velt stores for users, outside of tokens. The calls have the same retries,
+ * deadlines, circuit breaker, limit of connections and errors as the calls for tokens. They use version 2
+ * of Velt's API, whatever `apiVersion` is.
+ */
+export interface VeltPermissionsClient {
+  /**
+   * Adds permissions to a user, and then invalidates the user's tokens, as
+   * {@link VeltAuthClient.invalidate} does. If Velt's outcome is unknown, such as after a timeout, the
+   * tokens are invalidated too. An aborted call may still add the permissions.
+   *
+   * ```js
+   * await client.permissions.add('ada', [
+   *   { type: 'document', id: 'plan', organizationId: 'acme', accessRole: 'viewer', expiresIn: 3600 },
+   * ])
+   * ```
+   *
+   * @param user the user id, as a string or as `{ userId }`
+   * @param resources one or more resources, with their role and end
+   * @throws {VeltAuthError} `ERR_VELT_NETWORK` with a message about the shared cache if Velt has added the
+   *   permissions, but the shared cache could not be reached: other servers may still serve tokens of the
+   *   user, so call `invalidate`.
+   */
+  add(
+    user: { userId: string } | string,
+    resources: readonly VeltResource[],
+    options?: VeltCallOptions,
+  ): Promise<void>
+
+  /**
+   * Removes permissions from a user, and then invalidates the user's tokens. See `add`. A token that a
+   * browser already has works until it expires.
+   *
+   * @param user the user id, as a string or as `{ userId }`
+   * @param resources one or more resources, without role and end
+   * @throws {VeltAuthError} as `add`
+   */
+  remove(
+    user: { userId: string } | string,
+    resources: readonly VeltResourceId[],
+    options?: VeltCallOptions,
+  ): Promise<void>
+
+  /**
+   * Returns the permissions of users. A resource without access has an `errorCode`: this is no error of
+   * the call, not even if the resource does not exist.
+   *
+   * ```js
+   * const permissions = await client.permissions.get({
+   *   organizationId: 'acme',
+   *   userIds: ['ada'],
+   *   documentIds: ['plan'],
+   * })
+   * console.log(permissions.ada?.documents?.plan?.accessRole) // 'viewer'
+   * ```
+   *
+   * @throws {VeltAuthError} The promise rejects if Velt sent no permissions.
+   */
+  get(query: VeltPermissionsQuery, options?: VeltCallOptions): Promise<VeltPermissions>
+}
+
 /**
  * A client of Velt's token API. It has its own connection pool and its own token cache. Make one for each
  * process, and use it for all requests.
@@ -310,6 +414,9 @@ export class VeltAuthClient {
    *   `invalidate` again.
    */
   invalidate(user: { userId: string }): Promise<void>
+
+  /** The permissions that Velt stores for users: `add`, `remove` and `get`. */
+  readonly permissions: VeltPermissionsClient
 
   /** Returns the counters of this client. */
   stats(): VeltAuthStats

@@ -84,10 +84,7 @@ const USERS = [
   ],
   [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/],
   [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/],
-  [
-    { userId: 'ada', permissions: { resources: Array(1) } },
-    /resources\[0\] must be an object/,
-  ],
+  [{ userId: 'ada', permissions: { resources: Array(1) } }, /resources\[0\] must be an object/],
   [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/],
   [withResource({ type: undefined }), /resources\[1\]\.type is missing/],
   [withResource({ id: undefined }), /resources\[1\]\.id is missing/],

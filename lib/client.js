@@ -1,7 +1,7 @@
 'use strict'
 
 const { NativeClient } = require('./addon.js')
-const { done, toToken, tokenOf } = require('./calls.js')
+const { run, toToken, tokenOf } = require('./calls.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -10,6 +10,7 @@ const {
   validateCallOptions,
   validateGetOptions,
 } = require('./options.js')
+const { Permissions } = require('./permissions.js')
 const { toUser, toUserId } = require('./user.js')
 
 /** @typedef {import('../index.js').VeltToken} Token */
@@ -27,6 +28,7 @@ class VeltAuthClient {
     const result = NativeClient.open(nativeOptions)
     if (!(result instanceof NativeClient)) throw new VeltAuthError(result)
     this.#native = result
+    this.permissions = new Permissions(result)
   }
 
   /**
@@ -64,7 +66,7 @@ class VeltAuthClient {
   /** @param {{ userId: string }} user */
   async invalidate(user) {
     const userId = toUserId(user)
-    await done((calls, call) => this.#native.invalidate(calls, call, userId))
+    await run(undefined, (calls, call) => this.#native.invalidate(calls, call, userId))
   }
 
   stats() {

@@ -35,6 +35,13 @@ const { token, expiresAt }: VeltToken = await client.generateToken(
   },
   { signal: AbortSignal.timeout(1000) },
 )
+await client.permissions.add('ada', [{ type: 'organization', id: 'acme', expiresIn: 60 }])
+await client.permissions.remove(user, [{ type: 'organization', id: 'acme' }])
+const permissions = await client.permissions.get({ organizationId: 'acme', userIds: ['ada'] })
+const access: 'viewer' | 'editor' | undefined = permissions.ada?.organization?.acme?.accessRole
+// @ts-expect-error a permission is removed without its role
+client.permissions.remove('ada', [{ type: 'organization', id: 'acme', accessRole: 'viewer' }])
+
 const rejected: number | undefined = client.stats().failures.ERR_VELT_REJECTED
 
 try {
@@ -103,4 +110,4 @@ createAuthProvider({ user: { name: 'Ada' } })
 // @ts-expect-error Velt has no such role
 const role: VeltResource['accessRole'] = 'owner'
 
-export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token }
+export { access, expiresAt, fetched, provider, rejected, response, role, sameText, text, token }

@@ -3,14 +3,16 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Either, Either3};
+use napi::bindgen_prelude::{Either, Either4};
 use napi_derive::napi;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Calls, runtime};
 use super::values::{
-    CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
+    CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Stats,
+    Token, User, from_milliseconds, token,
 };
 use crate::core;
 
@@ -76,7 +78,8 @@ impl NativeClient {
     ) {
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.generate_token(user.into(), options.into()).await
+            let outcome = client.generate_token(user.into(), options.into()).await;
+            outcome.map(|got| Either4::A(token(&got)))
         });
     }
 
@@ -128,7 +131,8 @@ impl NativeClient {
     ) {
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.get_token(user.into(), options.into()).await
+            let outcome = client.get_token(user.into(), options.into()).await;
+            outcome.map(|got| Either4::A(token(&got)))
         });
     }
 
@@ -136,11 +140,44 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn invalidate(&self, calls: &Calls, call: u32, user_id: String) {
         let client = Arc::clone(&self.client);
-        calls.start(call, async move {
-            Some(match client.invalidate(&user_id).await {
-                Ok(()) => Either3::C(true),
-                Err(error) => Either3::B(error.into()),
-            })
+        start(calls, call, None, async move {
+            client.invalidate(&user_id).await.map(|()| Either4::C(true))
+        });
+    }
+
+    /// Adds or removes permissions of a user.
+    #[napi(catch_unwind)]
+    pub fn change_permissions(
+        &self,
+        calls: &Calls,
+        call: u32,
+        cancel: Option<&Cancel>,
+        change: PermissionsChange,
+        deadline: Option<u32>,
+    ) {
+        let client = Arc::clone(&self.client);
+        let deadline = deadline.map(from_milliseconds);
+        start(calls, call, cancel, async move {
+            let outcome = client.change_permissions(change.into(), deadline).await;
+            outcome.map(|()| Either4::C(true))
+        });
+    }
+
+    /// The permissions of users, as JSON.
+    #[napi(catch_unwind)]
+    pub fn get_permissions(
+        &self,
+        calls: &Calls,
+        call: u32,
+        cancel: Option<&Cancel>,
+        query: PermissionsQuery,
+        deadline: Option<u32>,
+    ) {
+        let client = Arc::clone(&self.client);
+        let deadline = deadline.map(from_milliseconds);
+        start(calls, call, cancel, async move {
+            let outcome = client.permissions(&query.into(), deadline).await;
+            outcome.map(|permissions| Either4::D(Value::Object(permissions).to_string()))
         });
     }
 
@@ -157,11 +194,14 @@ impl NativeClient {
     }
 }
 
+/// An [`Outcome`] of a call that has ended without a failure.
+type Success = Either4<Token, Failure, bool, String>;
+
 fn start(
     calls: &Calls,
     number: u32,
     cancel: Option<&Cancel>,
-    call: impl Future<Output = Result<core::Token, core::Error>> + Send + 'static,
+    call: impl Future<Output = Result<Success, core::Error>> + Send + 'static,
 ) {
     let cancel = cancel.map(|cancel| cancel.0.clone());
     calls.start(number, async move {
@@ -169,10 +209,7 @@ fn start(
             Some(cancel) => cancel.run_until_cancelled(call).await?,
             None => call.await,
         };
-        Some(match outcome {
-            Ok(got) => Either3::A(token(&got)),
-            Err(error) => Either3::B(error.into()),
-        })
+        Some(outcome.unwrap_or_else(|error| Either4::B(error.into())))
     });
 }
 

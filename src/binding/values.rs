@@ -81,6 +81,25 @@ pub struct Resource {
     pub expires_in: Option<i64>,
 }
 
+/// The core's [`core::permissions::PermissionsChange`].
+#[napi(object, object_to_js = false)]
+pub struct PermissionsChange {
+    /// Whether the permissions are removed. Otherwise they are added.
+    pub is_removal: bool,
+    pub user_id: String,
+    pub resources: Vec<Resource>,
+}
+
+/// The core's [`core::permissions::PermissionsQuery`].
+#[napi(object, object_to_js = false)]
+#[allow(clippy::struct_field_names, reason = "the names are Velt's")]
+pub struct PermissionsQuery {
+    pub organization_id: String,
+    pub user_ids: Vec<String>,
+    pub folder_ids: Option<Vec<String>>,
+    pub document_ids: Option<Vec<String>>,
+}
+
 /// The core's [`core::user::ResourceType`].
 #[napi(string_enum = "lowercase")]
 pub enum ResourceType {
@@ -244,6 +263,31 @@ impl From<User> for core::User {
             resources: user
                 .permissions
                 .map(|permissions| permissions.resources.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
+impl From<PermissionsChange> for core::permissions::PermissionsChange {
+    fn from(change: PermissionsChange) -> Self {
+        Self {
+            kind: if change.is_removal {
+                core::permissions::ChangeKind::Remove
+            } else {
+                core::permissions::ChangeKind::Add
+            },
+            user_id: change.user_id,
+            resources: change.resources.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<PermissionsQuery> for core::permissions::PermissionsQuery {
+    fn from(query: PermissionsQuery) -> Self {
+        Self {
+            organization_id: query.organization_id,
+            document_ids: query.document_ids,
+            folder_ids: query.folder_ids,
+            user_ids: query.user_ids,
         }
     }
 }

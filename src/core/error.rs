@@ -26,7 +26,7 @@ pub enum Code {
     Network,
     /// No complete response arrived in time.
     Timeout,
-    /// A response arrived that has neither a token nor an error.
+    /// A response arrived that has neither a result nor an error.
     BadResponse,
     /// The client was closed.
     Closed,
@@ -120,7 +120,7 @@ impl Error {
     pub fn leader_panicked() -> Self {
         Self::transient(
             Code::Network,
-            "Could not obtain a token: the request ended inside velt-auth. Either the system has no \
+            "The request ended inside velt-auth. Either the system has no \
              thread left, or this is a bug of velt-auth; please report it.",
         )
     }

@@ -400,7 +400,7 @@ fn refresh_at(user: &User, token: &Token) -> SystemTime {
     let lifetime = token.lifetime();
     // After this time, calls with the default `min_validity` wait for a new token. A token with a short
     // lifetime must be refreshed before.
-    let calls_wait_after = lifetime - DEFAULT_MIN_VALIDITY.min(lifetime / 2);
+    let calls_wait_after = lifetime.saturating_sub(DEFAULT_MIN_VALIDITY.min(lifetime / 2));
     let refresh_after = calls_wait_after.mul_f64(share + SHORT_LIFETIME_SHARE);
     token.received_at() + lifetime.mul_f64(share).min(refresh_after)
 }

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod log_reader;
+mod permissions;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::{User, not_blank};
-use crate::core::velt::api;
+use crate::core::velt::api::request::token_url;
 use crate::core::velt::endpoint::VeltEndpoint;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
@@ -84,7 +85,7 @@ impl Client {
         let config = Arc::new(Config::new(options)?);
         let shared = match &config.shared_cache {
             Some(address) => {
-                let endpoint = api::endpoint(&config)?;
+                let endpoint = token_url(&config);
                 Some(SharedCache::new(address, &config, endpoint.as_str())?)
             }
             None => None,

@@ -143,7 +143,7 @@ fn timed_out(limits: Limits) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Could not obtain a token: Velt did not respond within {} ms (timeout), or within the rest \
+            "Velt did not respond within {} ms (timeout), or within the rest \
              of the deadline. Raise them if your network needs longer.",
             limits.timeout.as_millis(),
         ),

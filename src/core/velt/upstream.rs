@@ -1,4 +1,4 @@
-//! A request for a token with its circuit breaker, retries, budget, counters.
+//! A request to Velt with its circuit breaker, retries, budget, counters.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ pub trait TokenEndpoint: Send + Sync + 'static {
 
 impl TokenEndpoint for VeltEndpoint {
     async fn request_token(&self, user: &User) -> Result<Token, Error> {
-        self.request_token(user).await
+        self.token(user).await
     }
 }
 
@@ -65,9 +65,26 @@ impl<E: TokenEndpoint> Upstream<E> {
     /// Requests a token, with retries, within `deadline`.
     ///
     /// # Errors
+    /// As [`Upstream::call`].
+    pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
+        self.call(deadline, || async {
+            // A retry is a new request, so the permissions last from the retry on.
+            let user = user.at(self.clock.now());
+            let token = self.endpoint.request_token(&user).await?;
+            Ok(token.until(user.permissions_end()))
+        })
+        .await
+    }
+
+    /// Makes a call to Velt, with retries, within `deadline`. `attempt` sends one request.
+    ///
+    /// # Errors
     /// The last attempt's error. If the circuit breaker is open or a rate limit holds, the error comes
     /// at once, after 0 attempts.
-    pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
+    pub async fn call<T, F>(&self, deadline: Duration, attempt: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let began = Instant::now();
         let connection = timeout(deadline, self.connection())
             .await
@@ -92,10 +109,7 @@ impl<E: TokenEndpoint> Upstream<E> {
                 None => self.connection().await,
             };
             self.stats.upstream_requests.add();
-            // A retry is a new request, so the permissions last from the retry on.
-            let user = user.at(self.clock.now());
-            let token = self.endpoint.request_token(&user).await?;
-            Ok(token.until(user.permissions_end()))
+            attempt().await
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
@@ -111,9 +125,8 @@ impl<E: TokenEndpoint> Upstream<E> {
         permit.expect("the semaphore is never closed")
     }
 
-    /// The endpoint, for tests that inspect it.
-    #[cfg(test)]
-    pub(crate) fn endpoint(&self) -> &E {
+    /// The endpoint.
+    pub fn endpoint(&self) -> &E {
         &self.endpoint
     }
 }
@@ -122,7 +135,7 @@ fn no_connection(deadline: Duration) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Could not obtain a token within {} ms (deadline): all connections to Velt were in use, so no \
+            "No request could be sent within {} ms (deadline): all connections to Velt were in use, so no \
              request was sent. Raise deadline, or maxConnections.",
             deadline.as_millis(),
         ),

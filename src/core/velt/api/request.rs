@@ -1,12 +1,12 @@
-//! A request for a token in each version of the API.
+//! Requests: for a token in each version of the API, and for permissions.
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use url::Url;
 
 use crate::core::config::{ApiVersion, Config};
-use crate::core::error::Error;
+use crate::core::permissions::{ChangeKind, PermissionsChange, PermissionsQuery};
 use crate::core::user::{Resource, ResourceType, User};
 
 #[derive(Serialize)]
@@ -74,78 +74,152 @@ impl Permissions<'_> {
     }
 }
 
-/// The URL of the endpoint in Velt's token API.
-///
-/// # Errors
-/// None for a base URL that [`Config`] has validated.
-pub fn endpoint(config: &Config) -> Result<Url, Error> {
+/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
+pub struct Request {
+    /// The URL of the endpoint.
+    pub url: Url,
+    /// All headers of this package's own.
+    pub headers: HeaderMap,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct AddPermissions<'a> {
+    user: UserId<'a>,
+    permissions: Permissions<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserId<'a> {
+    user_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RemovePermissions<'a> {
+    user_id: &'a str,
+    permissions: Permissions<'a>,
+}
+
+/// The URL of the token endpoint.
+#[must_use]
+pub fn token_url(config: &Config) -> Url {
     let path = match config.api_version {
         ApiVersion::V1 => "/v1/auth/token/get",
         ApiVersion::V2 => "/v2/auth/generate_token",
     };
-    Url::parse(&format!(
-        "{}{path}",
-        config.base_url.as_str().trim_end_matches('/')
-    ))
-    .map_err(|error| Error::config(format!("baseUrl cannot be used: {error}.")))
+    url(config, path)
 }
 
-/// The headers of every request.
-///
-/// # Errors
-/// None for credentials that [`Config`] has validated.
-pub fn headers(config: &Config) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    if config.api_version == ApiVersion::V2 {
-        headers.insert("x-velt-api-key", sensitive("apiKey", &config.api_key)?);
-        headers.insert(
-            "x-velt-auth-token",
-            sensitive("authToken", &config.auth_token)?,
-        );
-    }
-    Ok(headers)
-}
-
-fn sensitive(name: &str, secret: &SecretString) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(secret.expose_secret())
-        .map_err(|_| Error::config(format!("{name} cannot be sent in a header.")))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The body of a request for a token.
+/// A request for a token.
 #[must_use]
-pub fn body(config: &Config, user: &User) -> Vec<u8> {
+pub fn token(config: &Config, auth_token: &SecretString, user: &User) -> Request {
+    let url = token_url(config);
     match config.api_version {
-        ApiVersion::V1 => json(V1 {
-            api_key: config.api_key.expose_secret(),
-            auth_token: config.auth_token.expose_secret(),
-            user_id: &user.user_id,
-            user_properties: V1Properties {
-                is_admin: user.is_admin,
-                organization_id: user.organization_id.as_deref(),
-                email: user.email.as_deref(),
-            },
-        }),
+        ApiVersion::V1 => Request {
+            url,
+            headers: HeaderMap::from_iter([json_type()]),
+            body: json(V1 {
+                api_key: config.api_key.expose_secret(),
+                auth_token: auth_token.expose_secret(),
+                user_id: &user.user_id,
+                user_properties: V1Properties {
+                    is_admin: user.is_admin,
+                    organization_id: user.organization_id.as_deref(),
+                    email: user.email.as_deref(),
+                },
+            }),
+        },
         ApiVersion::V2 => {
             let organization = missing_organization(user);
-            json(V2 {
+            let resources = organization
+                .iter()
+                .chain(user.resources.iter().flatten())
+                .collect();
+            let data = V2 {
                 user_id: &user.user_id,
                 user_properties: V2Properties {
                     is_admin: user.is_admin,
                     name: user.name.as_deref(),
                     email: user.email.as_deref(),
                 },
-                permissions: Permissions {
-                    resources: organization
-                        .iter()
-                        .chain(user.resources.iter().flatten())
-                        .collect(),
-                },
-            })
+                permissions: Permissions { resources },
+            };
+            v2(config, auth_token, url, data)
         }
     }
+}
+
+/// A request that adds or removes permissions.
+#[must_use]
+pub fn permissions_change(
+    config: &Config,
+    auth_token: &SecretString,
+    change: &PermissionsChange,
+) -> Request {
+    let user_id = &change.user_id;
+    let permissions = Permissions {
+        resources: change.resources.iter().collect(),
+    };
+    match change.kind {
+        ChangeKind::Add => {
+            let user = UserId { user_id };
+            let data = AddPermissions { user, permissions };
+            let url = url(config, "/v2/auth/permissions/add");
+            v2(config, auth_token, url, data)
+        }
+        ChangeKind::Remove => {
+            let data = RemovePermissions {
+                user_id,
+                permissions,
+            };
+            let url = url(config, "/v2/auth/permissions/remove");
+            v2(config, auth_token, url, data)
+        }
+    }
+}
+
+/// A request for the permissions of users.
+#[must_use]
+pub fn permissions_query(
+    config: &Config,
+    auth_token: &SecretString,
+    query: &PermissionsQuery,
+) -> Request {
+    let url = url(config, "/v2/auth/permissions/get");
+    v2(config, auth_token, url, query)
+}
+
+fn v2(config: &Config, auth_token: &SecretString, url: Url, data: impl Serialize) -> Request {
+    let headers = [
+        json_type(),
+        sensitive("x-velt-api-key", &config.api_key),
+        sensitive("x-velt-auth-token", auth_token),
+    ];
+    Request {
+        url,
+        headers: HeaderMap::from_iter(headers),
+        body: json(data),
+    }
+}
+
+fn url(config: &Config, path: &str) -> Url {
+    let mut url = config.base_url.clone();
+    url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+    url
+}
+
+fn json_type() -> (HeaderName, HeaderValue) {
+    (CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+fn sensitive(name: &'static str, secret: &SecretString) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(secret.expose_secret());
+    let mut value = value.expect("a credential has only visible ASCII characters");
+    value.set_sensitive(true);
+    (HeaderName::from_static(name), value)
 }
 
 /// In v2 the organization is a resource, not a user property. If the user lists it among the resources,
@@ -191,7 +265,8 @@ mod tests {
     }
 
     fn body_of(api_version: ApiVersion, user: &User) -> String {
-        String::from_utf8(body(&config(api_version, "https://api.velt.dev"), user)).unwrap()
+        let config = config(api_version, "https://api.velt.dev");
+        String::from_utf8(token(&config, &"YOUR_AUTH_TOKEN".into(), user).body).unwrap()
     }
 
     #[test]
@@ -309,7 +384,7 @@ mod tests {
 
     #[test]
     fn the_path_is_appended_to_the_base_url() {
-        let of = |version, base| endpoint(&config(version, base)).unwrap().to_string();
+        let of = |version, base| token_url(&config(version, base)).to_string();
         let v1 = "https://api.velt.dev/v1/auth/token/get";
         assert_eq!(of(ApiVersion::V1, "https://api.velt.dev"), v1);
         assert_eq!(of(ApiVersion::V1, "https://api.velt.dev/"), v1);
@@ -321,13 +396,16 @@ mod tests {
 
     #[test]
     fn v2_sends_credentials_in_headers_marked_sensitive() {
-        assert_eq!(
-            headers(&config(ApiVersion::V1, "https://api.velt.dev"))
-                .unwrap()
-                .len(),
-            1
-        );
-        let headers = headers(&config(ApiVersion::V2, "https://api.velt.dev")).unwrap();
+        let user = User {
+            user_id: "u".into(),
+            ..User::default()
+        };
+        let headers = |version| {
+            let config = config(version, "https://api.velt.dev");
+            token(&config, &"YOUR_AUTH_TOKEN".into(), &user).headers
+        };
+        assert_eq!(headers(ApiVersion::V1).len(), 1);
+        let headers = headers(ApiVersion::V2);
         assert_eq!(headers["x-velt-api-key"], "YOUR_API_KEY");
         assert_eq!(headers["x-velt-auth-token"], "YOUR_AUTH_TOKEN");
         assert!(!format!("{headers:?}").contains("YOUR_"));
