@@ -96,12 +96,13 @@ impl User {
             }
             return Ok(self);
         }
-        let resources = self.resources.get_or_insert_default();
+        let mut resources = self.resources.take().unwrap_or_default();
         for (index, resource) in resources.iter().enumerate() {
             resource.check(&format!("permissions.resources[{index}]"), now)?;
         }
         resources.sort_unstable();
         resources.dedup();
+        self.resources = (!resources.is_empty()).then_some(resources);
         Ok(self)
     }
 }
