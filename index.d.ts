@@ -5,7 +5,7 @@
  * | --- | --- | --- |
  * | `ERR_VELT_CONFIG` | an option is missing or wrong | no |
  * | `ERR_VELT_INVALID_USER` | a field of the user, of a resource or of a query is missing, wrong or unknown | no |
- * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token | no |
+ * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token, or the function `authToken` failed | only if `authToken` is a function |
  * | `ERR_VELT_REJECTED` | Velt rejected the request for another reason | no |
  * | `ERR_VELT_RATE_LIMITED` | Velt received too many requests | yes, after `retryAfter` |
  * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before Velt, failed (408, or 5xx except 501) | yes |
@@ -128,8 +128,22 @@ export interface VeltAuthClientOptions {
   /**
    * The auth token from console.velt.dev. Required. Keep it secret. Default: the environment variable
    * `VELT_AUTH_TOKEN`.
+   *
+   * To change the auth token without a restart, pass one of these (docs/rotation.md explains them):
+   *
+   * - A list of two: the current auth token and the next one. The one that worked last is used. If Velt
+   *   refuses it, the other one is tried once for all calls that wait.
+   * - A function, which may be async. It is called at the first need, after a refusal, and again when its
+   *   result is an hour old; one call at a time, with a limit of 30 seconds. If it fails, the client keeps
+   *   the auth token that it has. Calls that have no auth token reject with `ERR_VELT_UNAUTHORIZED`; then
+   *   `retryable` is true, and `cause` is the error of your function.
    */
-  authToken?: string | null | undefined
+  authToken?: string | readonly string[] | (() => string | PromiseLike<string>) | null | undefined
+  /**
+   * Called when Velt has refused an auth token: once for all calls that it was refused to. It is called
+   * after the next call of this client has ended. Errors that it throws are printed. Default: none.
+   */
+  onCredentialRefused?: ((refusal: VeltCredentialRefusal) => unknown) | null | undefined
   /**
    * The version of Velt's token API. `'v2'` is the version in Velt's guide. `'v1'` is the older version,
    * without `name` and `permissions`. Default: `'v2'`.
@@ -174,6 +188,14 @@ export interface VeltAuthClientOptions {
   cache?: VeltCacheOptions | null | undefined
 }
 
+/** An auth token that Velt has refused. It does not contain the auth token. */
+export interface VeltCredentialRefusal {
+  /** The index of the auth token in the list `authToken`; 0 if there is no list. */
+  index: number
+  /** What Velt responded. */
+  error: VeltAuthError
+}
+
 /** Options of the token cache. docs/caching.md explains them. */
 export interface VeltCacheOptions {
   /**
@@ -193,6 +215,13 @@ export interface VeltCacheOptions {
    * master, as in `redis://:password@mymaster`. Default: no Sentinels.
    */
   sentinels?: readonly string[] | null | undefined
+  /**
+   * A random secret of 32 characters or more, the same on all servers, such as the output of
+   * `openssl rand -base64 32`. The encryption and the key names in Redis are derived from it, so the
+   * servers keep their shared tokens when the auth token changes. Required with `redis` if `authToken` is
+   * a list of two or a function. Default: the auth token.
+   */
+  secret?: string | null | undefined
 }
 
 /** Options of one call. `null` and `undefined` mean the default. */
@@ -255,6 +284,10 @@ export interface VeltAuthStats {
   sharedHits: number
   /** Requests sent to Velt, including retries. */
   upstreamRequests: number
+  /**
+   * How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
+   */
+  credentialRefusals: number
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**

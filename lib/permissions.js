@@ -9,10 +9,15 @@ const { toChange, toQuery } = require('./user.js')
 /** The permissions that Velt stores for users. */
 class Permissions {
   #native
+  #during
 
-  /** @param {import('./addon.js').NativeClient} native */
-  constructor(native) {
+  /**
+   * @param {import('./addon.js').NativeClient} native
+   * @param {<T>(call: () => Promise<T>) => Promise<T>} during runs a call that may need an auth token
+   */
+  constructor(native, during) {
     this.#native = native
+    this.#during = during
   }
 
   /**
@@ -41,8 +46,10 @@ class Permissions {
   async get(query, options) {
     const { signal, deadline } = validateCallOptions(options)
     const nativeQuery = toQuery(query)
-    const json = await run(signal, (calls, call, cancel) =>
-      this.#native.getPermissions(calls, call, cancel, nativeQuery, deadline),
+    const json = await this.#during(() =>
+      run(signal, (calls, call, cancel) =>
+        this.#native.getPermissions(calls, call, cancel, nativeQuery, deadline),
+      ),
     )
     // `JSON.parse` makes an own property of each user id, even of '__proto__'.
     return JSON.parse(String(json))
@@ -54,8 +61,10 @@ class Permissions {
    */
   async #change(change, options) {
     const { signal, deadline } = validateCallOptions(options)
-    await run(signal, (calls, call, cancel) =>
-      this.#native.changePermissions(calls, call, cancel, change, deadline),
+    await this.#during(() =>
+      run(signal, (calls, call, cancel) =>
+        this.#native.changePermissions(calls, call, cancel, change, deadline),
+      ),
     )
   }
 }

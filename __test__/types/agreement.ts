@@ -31,8 +31,14 @@ agree<Equal<keyof velt.VeltPermissionsClient, keyof permissions.Permissions>>()
 agree<Equal<keyof velt.VeltGetOptions, keyof addon.CallOptions | 'signal'>>()
 
 // `ca` is joined into one string. `noProxy` and `extraCa` come from the environment.
-type Given = Omit<Validated<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
-type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'noProxy' | 'extraCa'>
+// `authToken` may also be a function, and `onCredentialRefused` does not cross the border.
+type Given = Omit<
+  Validated<velt.VeltAuthClientOptions>,
+  'ca' | 'cache' | 'authToken' | 'onCredentialRefused'
+>
+type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'authToken' | 'noProxy' | 'extraCa'>
+agree<Equal<Flat<velt.VeltCredentialRefusal>['index'], addon.Refusal['index']>>()
+agree<Equal<keyof velt.VeltCredentialRefusal, keyof addon.Refusal>>()
 agree<Equal<keyof velt.VeltCacheOptions, keyof addon.CacheOptions>>()
 agree<Equal<keyof velt.VeltGetOptions, keyof ReturnType<typeof options.validateGetOptions>>>()
 agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()

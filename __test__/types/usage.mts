@@ -28,6 +28,15 @@ const text: string = await generateVeltAuthToken(user)
 const sameText: string = await generateVeltAuthToken('ada', { apiVersion: 'v2', deadline: 500 })
 
 const client = new VeltAuthClient({ apiKey: 'k', authToken: 'a', ca: [Buffer.from(''), ''] })
+new VeltAuthClient({
+  authToken: ['current', 'next'],
+  cache: { redis: 'redis://127.0.0.1', secret: 's' },
+  onCredentialRefused: ({ index, error }) => console.warn(index, error.code),
+})
+new VeltAuthClient({ authToken: async () => 'a' })
+// @ts-expect-error the function must return a string
+new VeltAuthClient({ authToken: async () => 7 })
+
 const { token, expiresAt }: VeltToken = await client.generateToken(
   {
     userId: 'ada',

@@ -9,10 +9,11 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::auth_token::{JsProvider, Wake};
 use super::calls::{Calls, runtime};
 use super::values::{
-    CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Stats,
-    Token, User, from_milliseconds, token,
+    CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Refusal,
+    Stats, Token, User, from_milliseconds, token,
 };
 use crate::core;
 
@@ -21,6 +22,7 @@ use crate::core;
 pub struct NativeClient {
     client: Arc<core::Client>,
     runtime: Handle,
+    provider: Arc<JsProvider>,
 }
 
 /// Cancels calls when an `AbortSignal` is aborted.
@@ -48,6 +50,8 @@ impl NativeClient {
     /// A client, or the failure if an option is invalid.
     #[napi(catch_unwind)]
     pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
+        let provider = Arc::new(JsProvider::default());
+        let options = options.into_core(&provider);
         let opened = runtime()
             .map_err(|error| {
                 core::Error::config(
@@ -56,14 +60,40 @@ impl NativeClient {
                 )
                 .because(error.to_string())
             })
-            .and_then(|runtime| Ok((core::Client::new(options.into())?, runtime)));
+            .and_then(|runtime| Ok((core::Client::new(options)?, runtime)));
         match opened {
             Ok((client, runtime)) => Either::A(Self {
                 client: Arc::new(client),
                 runtime,
+                provider,
             }),
             Err(error) => Either::B(error.into()),
         }
+    }
+
+    /// `wake` is called when the function `authToken` must be called, until `detach`.
+    #[napi(catch_unwind)]
+    pub fn attach(&self, wake: Wake) {
+        self.provider.attach(wake);
+    }
+
+    /// Releases the callback of `attach`.
+    #[napi(catch_unwind)]
+    pub fn detach(&self) {
+        self.provider.detach();
+    }
+
+    /// Passes the result of the function `authToken`; without it, the function has failed.
+    #[napi(catch_unwind)]
+    pub fn provide(&self, auth_token: Option<String>) {
+        self.provider.provide(auth_token);
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    #[napi(catch_unwind)]
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        let refusals = self.client.take_refusals().into_iter();
+        refusals.map(Into::into).collect()
     }
 
     /// Requests a token from Velt.

@@ -1,18 +1,21 @@
 //! The values that cross the border between JavaScript and Rust, and their conversion from and to the
 //! core's types.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use napi::Either;
 use napi_derive::napi;
 
+use super::auth_token::JsProvider;
 use crate::core;
 
 /// The core's [`core::Options`]; milliseconds for durations.
 #[napi(object, object_to_js = false)]
 pub struct ClientOptions {
     pub api_key: String,
-    pub auth_token: String,
+    /// One auth token, or two of them. `null` means that the function of `attach` returns it.
+    pub auth_token: Option<Either<String, Vec<String>>>,
     pub api_version: Option<ApiVersion>,
     pub base_url: Option<String>,
     pub timeout: Option<u32>,
@@ -32,6 +35,7 @@ pub struct CacheOptions {
     pub max_entries: Option<u32>,
     pub redis: Option<Either<String, Vec<String>>>,
     pub sentinels: Option<Vec<String>>,
+    pub secret: Option<String>,
 }
 
 /// The core's [`core::ApiVersion`].
@@ -120,6 +124,13 @@ pub enum AccessRole {
 #[napi]
 pub type Token = (String, f64);
 
+/// The core's [`core::velt::credentials::Refusal`].
+#[napi(object, object_from_js = false)]
+pub struct Refusal {
+    pub index: u32,
+    pub error: Failure,
+}
+
 /// The core's [`core::Error`]; `retry_after` is in milliseconds.
 #[napi(object, object_from_js = false)]
 pub struct Failure {
@@ -168,6 +179,7 @@ pub struct Stats {
     pub refreshes: f64,
     pub shared_hits: f64,
     pub upstream_requests: f64,
+    pub credential_refusals: f64,
     pub entries: f64,
     pub failures: Vec<FailureCount>,
 }
@@ -196,12 +208,21 @@ fn to_number(value: u64) -> f64 {
     value as f64
 }
 
-impl From<ClientOptions> for core::Options {
-    fn from(options: ClientOptions) -> Self {
+impl ClientOptions {
+    /// The options of the core. Without an auth token, `provider` is asked for it.
+    pub fn into_core(self, provider: &Arc<JsProvider>) -> core::Options {
+        let options = self;
         let no_proxy = options.no_proxy;
-        Self {
+        let list = |auth_tokens: Vec<String>| {
+            core::config::AuthToken::List(auth_tokens.into_iter().map(Into::into).collect())
+        };
+        core::Options {
             api_key: options.api_key.into(),
-            auth_token: options.auth_token.into(),
+            auth_token: match options.auth_token {
+                Some(Either::A(auth_token)) => list(vec![auth_token]),
+                Some(Either::B(auth_tokens)) => list(auth_tokens),
+                None => core::config::AuthToken::Provider(Arc::<JsProvider>::clone(provider)),
+            },
             api_version: options.api_version.map(Into::into).unwrap_or_default(),
             base_url: options.base_url,
             timeout: options.timeout.map(from_milliseconds),
@@ -219,6 +240,11 @@ impl From<ClientOptions> for core::Options {
                 .as_ref()
                 .and_then(|cache| cache.max_entries)
                 .map(to_size),
+            cache_secret: options
+                .cache
+                .as_ref()
+                .and_then(|cache| cache.secret.clone())
+                .map(Into::into),
             shared_cache: options.cache.and_then(shared_cache),
         }
     }
@@ -346,6 +372,15 @@ impl From<core::Error> for Failure {
     }
 }
 
+impl From<core::velt::credentials::Refusal> for Refusal {
+    fn from(refusal: core::velt::credentials::Refusal) -> Self {
+        Self {
+            index: refusal.index.try_into().unwrap_or(u32::MAX),
+            error: refusal.error.into(),
+        }
+    }
+}
+
 impl From<core::Code> for Code {
     fn from(code: core::Code) -> Self {
         match code {
@@ -378,6 +413,7 @@ impl From<&core::Client> for Stats {
             refreshes: to_number(stats.refreshes.get()),
             shared_hits: to_number(stats.shared_hits.get()),
             upstream_requests: to_number(stats.upstream_requests.get()),
+            credential_refusals: to_number(stats.credential_refusals.get()),
             entries: to_number(client.entries() as u64),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }

@@ -126,17 +126,20 @@ impl Error {
     }
 
     /// Whether no valid response came from Velt. Then Velt's earlier responses are still valid, and a
-    /// cached token may be served. After any other error, a cached token may not be served.
+    /// cached token may be served. After any other error, a cached token may not be served. If a provider may
+    /// have another auth token soon, a rejection of the auth token is an outage too.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self.code,
-            Code::RateLimited
-                | Code::Unavailable
-                | Code::Network
-                | Code::Timeout
-                | Code::BadResponse
-        )
+        let is_rotating = self.code == Code::Unauthorized && self.retryable;
+        is_rotating
+            || matches!(
+                self.code,
+                Code::RateLimited
+                    | Code::Unavailable
+                    | Code::Network
+                    | Code::Timeout
+                    | Code::BadResponse
+            )
     }
 
     /// The same error, with a technical detail as its cause.

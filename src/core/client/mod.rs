@@ -30,6 +30,7 @@ use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api::request::token_url;
+use crate::core::velt::credentials::Refusal;
 use crate::core::velt::endpoint::VeltEndpoint;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
@@ -90,22 +91,39 @@ impl Client {
             }
             None => None,
         };
-        let endpoint = VeltEndpoint::new(Arc::clone(&config))?;
-        Ok(Self::assembled(endpoint, shared, &config, Clock::default()))
+        let stats = Arc::new(Stats::default());
+        let endpoint = VeltEndpoint::new(Arc::clone(&config), Arc::clone(&stats))?;
+        let clock = Clock::default();
+        Ok(Self::with_stats(endpoint, shared, &config, clock, stats))
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.fetcher.upstream.endpoint().take_refusals()
     }
 }
 
 impl<E: TokenEndpoint, S: Store> Client<E, S> {
-    /// Creates a client from its parts.
+    /// Creates a client from its parts, for tests.
+    #[cfg(test)]
     pub(crate) fn assembled(
         endpoint: E,
         shared: Option<SharedCache<S>>,
         config: &Config,
         clock: Clock,
     ) -> Self {
+        Self::with_stats(endpoint, shared, config, clock, Arc::default())
+    }
+
+    fn with_stats(
+        endpoint: E,
+        shared: Option<SharedCache<S>>,
+        config: &Config,
+        clock: Clock,
+        stats: Arc<Stats>,
+    ) -> Self {
         let local = Arc::new(LocalCache::new(config.max_entries));
         let single_flight = SingleFlight::default();
-        let stats = Arc::new(Stats::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
         let log_reader = shared.clone().map(|shared| {

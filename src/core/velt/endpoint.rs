@@ -6,10 +6,12 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 
 use super::api::{Context, Request, request, response};
+use super::credentials::{Credentials, InUse, Refusal, Second};
 use super::transport::{Response, Transport};
 use crate::core::config::Config;
-use crate::core::error::Error;
+use crate::core::error::{Code, Error};
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
+use crate::core::stats::Stats;
 use crate::core::token::Token;
 use crate::core::user::User;
 
@@ -18,6 +20,8 @@ use crate::core::user::User;
 pub struct VeltEndpoint {
     config: Arc<Config>,
     transport: Transport,
+    credentials: Arc<Credentials>,
+    stats: Arc<Stats>,
 }
 
 impl VeltEndpoint {
@@ -25,9 +29,28 @@ impl VeltEndpoint {
     ///
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for an invalid `ca` or `proxy`.
-    pub fn new(config: Arc<Config>) -> Result<Self, Error> {
-        let transport = Transport::new(&config)?;
-        Ok(Self { config, transport })
+    pub fn new(config: Arc<Config>, stats: Arc<Stats>) -> Result<Self, Error> {
+        let auth_token = config.auth_token.clone();
+        let credentials = Credentials::new(auth_token, config.timeout, Arc::clone(&stats));
+        Ok(Self {
+            transport: Transport::new(&config)?,
+            config,
+            credentials: Arc::new(credentials),
+            stats,
+        })
+    }
+
+    /// Waits until there is an auth token.
+    ///
+    /// # Errors
+    /// The error of the provider.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.credentials.current().await.map(drop)
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.credentials.take_refusals()
     }
 
     /// Sends one request for a token, and reads the response.
@@ -59,22 +82,60 @@ impl VeltEndpoint {
         self.send(request, response::permissions).await
     }
 
+    /// Sends a request, and a second one with another auth token if Velt refuses the first auth token.
     async fn send<T>(
         &self,
         request: impl Fn(&SecretString) -> Request,
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let Config {
-            api_key,
-            auth_token,
-            ..
-        } = &*self.config;
+        let first = self.credentials.current().await?;
+        let refusal = match self.exchange(&request, read, &first).await {
+            Err(error) if is_refusal(&error) => error,
+            outcome => return outcome,
+        };
+        let (second, trial) = match self.credentials.after_refusal(&first, &refusal).await? {
+            None => return Err(refusal),
+            Some(Second::InUse(second)) => (second, None),
+            Some(Second::Trial(second, turn)) => (second, Some(turn)),
+        };
+        self.stats.upstream_requests.add();
+        let outcome = self.exchange(&request, read, &second).await;
+        let is_refused = outcome.as_ref().is_err_and(is_refusal);
+        let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
+        if trial.is_some() && !is_outage {
+            self.credentials.tried(&second, !is_refused);
+        }
+        outcome.map_err(|error| {
+            let error = Error {
+                attempts: 1,
+                ..error
+            };
+            if is_refused {
+                self.credentials.final_error(error)
+            } else {
+                error
+            }
+        })
+    }
+
+    async fn exchange<T>(
+        &self,
+        request: impl Fn(&SecretString) -> Request,
+        read: fn(&Response, Context<'_>) -> Result<T, Error>,
+        auth_token: &InUse,
+    ) -> Result<T, Error> {
+        let auth_token = &auth_token.secret;
         let response = self.transport.post(request(auth_token)).await?;
         let context = Context {
             now: SystemTime::now(),
-            api_key,
+            api_key: &self.config.api_key,
             auth_token,
         };
         read(&response, context)
     }
+}
+
+/// Whether Velt has refused the credentials. A refusal without a status of Velt comes from a proxy.
+fn is_refusal(error: &Error) -> bool {
+    error.code == Code::Unauthorized && error.status.is_some()
 }

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod circuit_breaker;
+pub mod credentials;
 pub mod endpoint;
 pub mod retry;
 pub mod transport;

@@ -109,7 +109,12 @@ where
             Err(_) => timed_out(limits),
         };
         breaker.attempt_failed(&error);
-        let error = Error { attempts, ..error };
+        // An attempt may have sent another request, after Velt has refused the auth token of the first.
+        let requests = attempts + error.attempts;
+        let error = Error {
+            attempts: requests,
+            ..error
+        };
         if !error.retryable || attempts >= limits.max_attempts {
             return Err(error);
         }

@@ -20,11 +20,20 @@ use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
 pub trait TokenEndpoint: Send + Sync + 'static {
+    /// Waits until requests can be sent.
+    fn ready(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
     /// Requests a token once. Each permission of `user` has a fixed end.
     fn request_token(&self, user: &User) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
 impl TokenEndpoint for VeltEndpoint {
+    async fn ready(&self) -> Result<(), Error> {
+        self.ready().await
+    }
+
     async fn request_token(&self, user: &User) -> Result<Token, Error> {
         self.token(user).await
     }
@@ -85,13 +94,17 @@ impl<E: TokenEndpoint> Upstream<E> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let began = Instant::now();
+        let call_ends = Instant::now() + deadline;
+        timeout(deadline, self.endpoint.ready())
+            .await
+            .unwrap_or_else(|_| Err(not_ready(deadline)))?;
+        let deadline = call_ends.saturating_duration_since(Instant::now());
         let connection = timeout(deadline, self.connection())
             .await
             .map_err(|_| no_connection(deadline))?;
         // Not before: while the call waited, the breaker may have opened.
         let permit = self.breaker.admit()?;
-        let deadline = deadline.saturating_sub(began.elapsed());
+        let deadline = call_ends.saturating_duration_since(Instant::now());
         let limits = Limits {
             timeout: self.timeout,
             deadline,
@@ -129,6 +142,16 @@ impl<E: TokenEndpoint> Upstream<E> {
     pub fn endpoint(&self) -> &E {
         &self.endpoint
     }
+}
+
+fn not_ready(deadline: Duration) -> Error {
+    Error::transient(
+        Code::Unauthorized,
+        format!(
+            "The function `authToken` has not returned an auth token within {} ms (deadline).",
+            deadline.as_millis(),
+        ),
+    )
 }
 
 fn no_connection(deadline: Duration) -> Error {
