@@ -171,6 +171,8 @@ impl Store for ModelRedis {
     }
 
     async fn read_log(&self, log: &str, after: &str) -> Result<LogPage, Unavailable> {
+        let panics = std::mem::take(&mut self.world.lock().links[self.server].panics);
+        assert!(!panics, "a bug");
         self.run_within(MAX_READ, |state, time| {
             let (process, database, bounds) = state.parts();
             database.read_log(process, log, after, bounds, time)

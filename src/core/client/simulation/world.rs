@@ -80,6 +80,8 @@ pub struct Link {
     pub incarnation: u32,
     /// How often its clock jumped, or it was frozen.
     pub jumps: u32,
+    /// The next reading of the log panics.
+    pub panics: bool,
 }
 
 /// How Velt responds.
