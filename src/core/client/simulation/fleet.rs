@@ -172,6 +172,11 @@ impl Fleet {
         }
     }
 
+    /// Whether the server serves a token of its own cache.
+    pub fn hits(&self, server: usize, user: usize) -> bool {
+        hit(&self.servers[server], user).is_some()
+    }
+
     /// Panics if a task did.
     pub fn join(&mut self) {
         while let Some(task) = self.tasks.try_join_next() {
