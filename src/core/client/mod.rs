@@ -194,6 +194,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
             self.until_current().await;
+            // A call with `max_age` must not wait for a request that is older than the cached token.
+            if let Some(hit) = self.hit(&user, requirement) {
+                if hit.needs_refresh {
+                    self.refresh(&user, &hit.token);
+                }
+                return Ok(hit.token);
+            }
             self.fetch(&user, requirement).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
