@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { generateVeltAuthToken, VeltAuthClient } from 'velt-auth'
+import { veltTokenHandler } from 'velt-auth/fetch'
 import { emulate, emulateWithClient } from './support/emulator.mjs'
 import { runNode } from './support/processes.mjs'
 import { REDIS, start, startClient, tokenKeys } from './support/shared-cache.mjs'
@@ -235,6 +236,15 @@ test('a function that fails after a refusal: cached tokens are served, and nothi
   }
   result = () => emulator.authToken
   assert.equal(emulator.verify((await client.generateToken('bob')).token).userId, 'bob')
+})
+
+test('a function that fails: the token endpoint responds with 503, and not with 502', async (t) => {
+  const { options } = await emulate(t)
+  const client = startClient(t, { ...options, authToken: () => Promise.reject(new Error('down')) })
+  const handle = veltTokenHandler({ client, identify: () => 'ada', onError: () => {} })
+  const response = await handle(new Request('http://127.0.0.1/', { method: 'POST' }))
+  assert.equal(response.status, 503)
+  assert.deepEqual((await response.json()).error.retryable, true)
 })
 
 test('a function that never returns: calls end by their deadline', async (t) => {

@@ -84,16 +84,16 @@ impl Credentials {
             AuthToken::List(list) => list.first(),
             AuthToken::Provider(_) => None,
         };
-        let state = State {
+        let initial = State {
             current: first.map(|secret| (Arc::new(secret.clone()), 0)),
             ..State::default()
         };
         Self {
-            source,
             patience: timeout / 2,
-            state: Mutex::new(state),
+            state: Mutex::new(initial),
             renewal: Arc::default(),
             stats,
+            source,
         }
     }
 
@@ -367,10 +367,10 @@ mod tests {
     async fn a_provider_is_asked_again_for_an_old_auth_token_and_no_call_waits() {
         let (credentials, vault) = with_vault();
         assert_eq!(secret(&credentials).await, "secret-1");
-        advance(MAX_AGE - Duration::from_secs(1)).await;
+        advance(MAX_AGE.mul_f64(0.99)).await;
         assert_eq!(secret(&credentials).await, "secret-1");
         assert_eq!(vault.calls.load(Ordering::Relaxed), 1);
-        advance(Duration::from_secs(1)).await;
+        advance(MAX_AGE.mul_f64(0.01)).await;
         assert_eq!(secret(&credentials).await, "secret-1");
         assert_eq!(secret(&credentials).await, "secret-2");
 

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use secrecy::SecretString;
 
-use super::api::{Context, Request, request, response};
+use super::api::{Context, request, response};
 use super::credentials::{Credentials, InUse, Refusal, Second};
-use super::transport::{Response, Transport};
+use super::transport::{Request, Response, Transport};
 use crate::core::config::Config;
 use crate::core::error::{Code, Error};
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
@@ -49,6 +49,7 @@ impl VeltEndpoint {
     }
 
     /// The refusals of auth tokens since the last call of this function, oldest first.
+    #[must_use]
     pub fn take_refusals(&self) -> Vec<Refusal> {
         self.credentials.take_refusals()
     }

@@ -13,7 +13,6 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::api::Request;
 use crate::core::config::{self, Config};
 use crate::core::error::{Code, Error};
 
@@ -23,6 +22,16 @@ const MAX_BODY: usize = 256 * 1024;
 /// again when a connection is taken from the pool, so a serverless process that was frozen does not use
 /// closed connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
+pub struct Request {
+    /// The URL of the endpoint.
+    pub url: Url,
+    /// All headers of this package's own.
+    pub headers: HeaderMap,
+    /// JSON.
+    pub body: Vec<u8>,
+}
 
 /// A complete response.
 pub struct Response {

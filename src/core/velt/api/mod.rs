@@ -8,5 +8,4 @@
 pub mod request;
 pub mod response;
 
-pub use request::Request;
 pub use response::Context;

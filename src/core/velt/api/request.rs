@@ -8,6 +8,7 @@ use url::Url;
 use crate::core::config::{ApiVersion, Config};
 use crate::core::permissions::{ChangeKind, PermissionsChange, PermissionsQuery};
 use crate::core::user::{Resource, ResourceType, User};
+use crate::core::velt::transport::Request;
 
 #[derive(Serialize)]
 struct Envelope<T> {
@@ -72,16 +73,6 @@ impl Permissions<'_> {
     fn is_empty(&self) -> bool {
         self.resources.is_empty()
     }
-}
-
-/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
-pub struct Request {
-    /// The URL of the endpoint.
-    pub url: Url,
-    /// All headers of this package's own.
-    pub headers: HeaderMap,
-    /// JSON.
-    pub body: Vec<u8>,
 }
 
 #[derive(Serialize)]
