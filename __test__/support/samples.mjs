@@ -15,6 +15,7 @@ const READERS_APPS = {
     declare const app: import('express').Express
     declare const requireLogin: import('express').RequestHandler
     declare const client: import('velt-auth').VeltAuthClient
+    declare const userOf: (authorization: string | undefined) => Promise<string | undefined>
     declare namespace Express {
       interface User { id: string; orgId: string; email: string }
       interface Request { user?: User }

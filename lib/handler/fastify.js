@@ -19,7 +19,9 @@ function veltTokenHandler(options) {
     })
 
     app.all('/', async (request, reply) => {
-      const endpointRequest = toEndpointRequest(request.raw, reply.raw)
+      // Fastify keeps the headers in `reply` until it sends them.
+      const vary = reply.getHeader('vary')
+      const endpointRequest = { ...toEndpointRequest(request.raw, reply.raw), vary }
       const { status, headers, body } = await handle(endpointRequest, request)
       return reply.code(status).headers(headers).send(body)
     })

@@ -16,7 +16,7 @@ function veltTokenHandler(options) {
   return async function veltToken(request, context) {
     const endpointRequest = {
       method: request.method,
-      cacheControl: request.headers.get('cache-control'),
+      header: (/** @type {string} */ name) => request.headers.get(name),
       isClosed: () => request.signal.aborted,
     }
     const { status, headers, body } = await handle(endpointRequest, request, context)

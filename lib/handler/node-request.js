@@ -9,7 +9,12 @@
  * @returns {import('./token-handler.js').EndpointRequest}
  */
 function toEndpointRequest({ method, headers }, res) {
-  return { method, cacheControl: headers['cache-control'], isClosed: () => res.destroyed }
+  return {
+    method,
+    header: (name) => headers[name],
+    vary: res.getHeader('vary'),
+    isClosed: () => res.destroyed,
+  }
 }
 
 exports.toEndpointRequest = toEndpointRequest

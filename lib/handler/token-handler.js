@@ -5,13 +5,20 @@
 
 const { VeltAuthError, invalidInput } = require('../errors.js')
 const { arrayOf, isObject, object, oneOf } = require('../validate.js')
+const { corsOptions, withCors } = require('./cors.js')
 
 /**
- * The parts of an HTTP request that the endpoint uses. Each adapter makes this object. `isClosed` says
- * whether the browser has closed the connection.
+ * The parts of an HTTP request that the endpoint uses. Each adapter makes this object. `header` returns
+ * the value of a request header; its name is in lower case. `vary` is the Vary header that the response
+ * already has from another middleware. `isClosed` says whether the browser has closed the connection.
  *
- * @typedef {{ method?: string, cacheControl?: string | null, isClosed: () => boolean }} EndpointRequest
- * @typedef {{ status: number, headers: Record<string, string>, body: string }} EndpointResponse
+ * @typedef {object} EndpointRequest
+ * @property {string} [method]
+ * @property {(name: string) => string | string[] | null | undefined} header
+ * @property {number | string | string[]} [vary]
+ * @property {() => boolean} isClosed
+ *
+ * @typedef {{ status: number, headers: Record<string, string>, body: string | null }} EndpointResponse
  * @typedef {import('./endpoint.js').TokenProblem['error']['code']} ProblemCode
  */
 
@@ -55,6 +62,7 @@ const validateOptions = object({
   identify: callback,
   methods: arrayOf(oneOf('GET', 'POST')),
   onError: callback,
+  cors: corsOptions,
 })
 
 /**
@@ -63,9 +71,11 @@ const validateOptions = object({
  * @returns {(request: EndpointRequest, ...args: Args) => Promise<EndpointResponse>}
  */
 function createTokenHandler(options) {
-  const { client, identify, methods, onError } = completeOptions(options)
+  const { client, identify, methods, onError, cors } = completeOptions(options)
+  return withCors(cors, methods, handle)
 
-  return async ({ method, cacheControl, isClosed }, ...args) => {
+  /** @param {EndpointRequest} request @param {Args} args */
+  async function handle({ method, header, isClosed }, ...args) {
     if (!methods.includes(/** @type {any} */ (method))) {
       return problemResponse('method_not_allowed', {
         message: `Use ${methods.join(' or ')}.`,
@@ -82,7 +92,7 @@ function createTokenHandler(options) {
       return problemResponse('unauthenticated')
     }
     try {
-      return jsonResponse(200, await requestToken(client, user, cacheControl))
+      return jsonResponse(200, await requestToken(client, user, header('cache-control')))
     } catch (error) {
       return failed(error)
     }
@@ -107,10 +117,10 @@ const NO_CACHE_MAX_AGE = 10_000
  *
  * @param {import('./endpoint.js').TokenClient} client
  * @param {import('../../index.js').VeltUser | string} user
- * @param {string | null | undefined} cacheControl
+ * @param {ReturnType<EndpointRequest['header']>} cacheControl
  */
 function requestToken(client, user, cacheControl) {
-  const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
+  const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(String(cacheControl ?? ''))
   return client.getToken(user, noCache ? { maxAge: NO_CACHE_MAX_AGE } : undefined)
 }
 
@@ -124,7 +134,7 @@ function completeOptions(options) {
     throw invalidInput(CODE, 'pass one object: veltTokenHandler({ client, identify }).')
   }
   const given = validateOptions(options, 'options', CODE)
-  const { client, identify, methods = ['POST'], onError = logError } = given
+  const { client, identify, methods = ['POST'], onError = logError, cors } = given
   if (client === undefined) throw invalidInput(CODE, 'client is missing: pass a VeltAuthClient.')
   if (identify === undefined) {
     throw invalidInput(
@@ -136,7 +146,7 @@ function completeOptions(options) {
   if (methods.length === 0) {
     throw invalidInput(CODE, "options.methods must list 'POST', 'GET' or both.")
   }
-  return { client, identify, methods, onError }
+  return { client, identify, methods, onError, cors }
 }
 
 /**
