@@ -6,7 +6,7 @@
 /**
  * @param {import('node:http').IncomingMessage} req
  * @param {import('node:http').ServerResponse} res
- * @returns {import('./token-handler.js').EndpointRequest}
+ * @returns {import('./responses.js').EndpointRequest}
  */
 function toEndpointRequest({ method, headers }, res) {
   return {
