@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
 import { test } from 'node:test'
 import { startEmulator } from 'velt-auth/emulator'
 import * as express from 'velt-auth/express'
@@ -111,4 +111,29 @@ test('a body that another middleware has read and dropped is a 500, and onError 
   assert.equal((await response.json()).error.code, 'server_error')
   assert.equal(errors.length, 1)
   assert.match(errors[0][0].message, /Another middleware has read the body/)
+})
+
+test('a request that was aborted before the handler runs is answered at once', async (t) => {
+  const errors = []
+  const handle = node.veltPermissionHandler({
+    token,
+    authorize,
+    timeout: 2 ** 31 - 1,
+    onError: (error) => errors.push(error),
+  })
+  let handled
+  const server = createServer((req, res) => {
+    handled = once(res, 'close').then(() => handle(req, res))
+    velt.destroy()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const headers = { authorization: `Bearer ${token}`, 'content-length': '1000' }
+  const { port } = server.address()
+  const velt = httpRequest({ port, host: '127.0.0.1', method: 'POST', headers })
+  velt.write('{')
+  await once(velt, 'error')
+  await handled
+  assert.deepEqual(errors, [])
 })

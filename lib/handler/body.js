@@ -2,6 +2,8 @@
 
 'use strict'
 
+const { finished } = require('node:stream')
+
 /**
  * The body of a request: a stream that nobody has read yet, or the value that another middleware has made
  * of it. The value may be JSON text, bytes of it, or the parsed JSON.
@@ -53,15 +55,12 @@ function readAll(stream, maxBytes) {
     /** @type {Buffer[]} */
     const chunks = []
     let size = 0
-    const incomplete = () =>
-      reject(
-        new BodyError('invalid_request', 'The connection was closed before the body was complete.'),
-      )
+    finished(stream, { writable: false }, (error) => {
+      if (!error) return resolve(Buffer.concat(chunks))
+      const message = 'The connection was closed before the body was complete.'
+      reject(new BodyError('invalid_request', message))
+    })
     stream.on('data', collect)
-    stream.once('end', () => resolve(Buffer.concat(chunks)))
-    stream.once('error', incomplete)
-    stream.once('close', incomplete) // has no effect after `end`
-    if (stream.destroyed) incomplete()
 
     /** @param {Buffer | string} chunk */
     function collect(chunk) {

@@ -41,6 +41,9 @@ export function veltTokenHandler(
  * explains it.
  *
  * ```js
+ * import { createServer } from 'node:http'
+ * import { veltPermissionHandler } from 'velt-auth/node'
+ *
  * const handle = veltPermissionHandler({
  *   token: process.env.VELT_PERMISSION_TOKEN,
  *   authorize: ({ userId, resource }) => permissions.allows(userId, resource.id),

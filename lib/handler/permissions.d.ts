@@ -75,6 +75,8 @@ export interface PermissionAnswer {
    * `hasAccess` is true.
    */
   expiresIn?: number | null | undefined
+  /** An error: the answer has a duration, `expiresIn`. So the units cannot be confused. */
+  expiresAt?: never
 }
 
 /** A question of Velt: may this user use this resource? */
