@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::core::cache::sequence::SequenceNumber;
 use crate::core::cache::shared::store::{
     Begin, Ending, EntryKeys, LEASE, LogEvent, LogPage, RETENTION, Request, View,
 };
@@ -31,8 +32,9 @@ pub struct LogBounds {
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    started: u64,
-    ended: u64,
+    process: String,
+    started: SequenceNumber,
+    ended: SequenceNumber,
     token: Option<Vec<u8>>,
     ends: Option<Instant>,
 }
@@ -61,6 +63,8 @@ impl Database {
         (now, clock): (Instant, u64),
     ) -> View {
         self.expire(now);
+        self.entries
+            .retain(|key, entry| *key != keys.entry || entry.process == process);
         let generation = self
             .strings
             .entry(keys.generation.clone())
@@ -79,6 +83,7 @@ impl Database {
         };
         let number = begins.then(|| {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.process.clone_from(&process);
             entry.started = next_number(entry.started, clock);
             entry.ends.get_or_insert(now + RETENTION);
             entry.started
@@ -87,7 +92,7 @@ impl Database {
         View {
             process,
             generation,
-            value: entry.and_then(|entry| entry.token.clone()),
+            value: entry.and_then(|entry| Some((entry.token.clone()?, entry.ended))),
             number,
         }
     }
@@ -102,15 +107,26 @@ impl Database {
     }
 
     /// Returns whether the outcome was kept.
-    pub fn end(&mut self, request: Request<'_>, ending: Ending<'_>, now: Instant) -> bool {
+    pub fn end(
+        &mut self,
+        process: String,
+        request: Request<'_>,
+        ending: Ending<'_>,
+        now: Instant,
+    ) -> bool {
         self.expire(now);
         let keys = request.keys;
-        let newest = self.entries.get(&keys.entry).map_or(0, |entry| entry.ended);
+        let newest = self
+            .entries
+            .get(&keys.entry)
+            .map_or_else(Default::default, |entry| entry.ended);
         let generation = self.strings.get_mut(&keys.generation);
         let generation = generation.filter(|generation| generation.value == request.generation);
-        let is_kept = ending != Ending::Failed && newest < request.number && generation.is_some();
+        let is_newer = process == request.process && newest < request.number;
+        let is_kept = ending != Ending::Failed && is_newer && generation.is_some();
         if is_kept {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.process = process;
             entry.ended = request.number;
             entry.started = entry.started.max(request.number);
             if let Ending::Token(token, time) = ending {
@@ -179,6 +195,7 @@ impl Database {
         });
         LogPage {
             process,
+            time: SequenceNumber(clock),
             newest: log.value.newest().map_or_else(String::new, write_id),
             events: events.take(bounds.page).collect(),
         }
@@ -224,8 +241,8 @@ impl Log {
 }
 
 /// Numbers are times in microseconds: so they grow even if Redis evicts the last one.
-fn next_number(started: u64, clock: u64) -> u64 {
-    clock.max(started + 1)
+fn next_number(started: SequenceNumber, clock: u64) -> SequenceNumber {
+    SequenceNumber(clock.max(started.0 + 1))
 }
 
 fn read_id(id: &str) -> Option<EventId> {
