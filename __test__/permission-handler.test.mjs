@@ -331,6 +331,7 @@ for (const [name, framework] of Object.entries(ENDPOINTS)) {
         changed({ type: 'context' }),
         changed({ type: 'context', context: {} }),
         changed({ type: 'context', context: { access: { entityId: { $ne: 1 } } } }),
+        changed({ type: 'context', context: { access: { entityId: '\ud800' } } }),
       ]
       const response = await post(envelope([good, ...wrong, context]))
       assert.equal(response.status, 200)

@@ -35,6 +35,7 @@ test('a wrong or missing option throws ERR_VELT_CONFIG in every adapter', () => 
     [{ authorize, token, timeout: 0 }, /options\.timeout must be a whole number of milliseconds/],
     [{ authorize, token, maxConcurrency: 0 }, /options\.maxConcurrency must be/],
     [{ authorize, token, cors: { origins: [] } }, /options\.cors\.origins is empty/],
+    [{ authorize, token, cors: { origins: ['*'] } }, /cannot be \['\*'\] here/],
     [{ authorize, token, onError: 'log' }, /options\.onError must be a function/],
     [{ authorize, token, client: {} }, /options cannot have 'client'/],
   ]

@@ -3,6 +3,7 @@
 'use strict'
 
 const { finished } = require('node:stream')
+const { isUint8Array } = require('node:util/types')
 
 /**
  * The body of a request: a stream that nobody has read yet, or the value that another middleware has made
@@ -37,7 +38,8 @@ async function readJson(body, maxBytes) {
         'before this middleware. In frameworks with Web requests, pass `request.clone()` to one of both.',
     )
   }
-  if (typeof content !== 'string' && !(content instanceof Uint8Array)) return content
+  // `isUint8Array` also accepts bytes of another realm (Jest).
+  if (typeof content !== 'string' && !isUint8Array(content)) return content
   try {
     return JSON.parse(Buffer.from(content).toString('utf8'))
   } catch {

@@ -129,6 +129,13 @@ function completeOptions(options) {
   if (token !== undefined && allowUnauthenticated) {
     throw invalidInput(CODE, 'pass either token or allowUnauthenticated: true, and not both.')
   }
+  if (cors?.origins.includes('*')) {
+    throw invalidInput(
+      CODE,
+      "options.cors.origins cannot be ['*'] here: every site that a developer visits could then ask who " +
+        'has access. List the origins of your own pages.',
+    )
+  }
   const isAllowed = token === undefined ? () => true : bearerCheck(token)
   return { authorize, isAllowed, timeout, maxConcurrency, cors, onError }
 }

@@ -80,7 +80,7 @@ function contextOf(resource) {
   if (!isObject(access)) throw unusable('has no resource.context.access')
   const entries = Object.entries(access)
   for (const [, value] of entries) {
-    if (typeof value !== 'string' && typeof value !== 'number') {
+    if (text(value) === undefined && typeof value !== 'number') {
       throw unusable('has a value in resource.context.access that is neither a string nor a number')
     }
   }

@@ -42,8 +42,8 @@ export interface PermissionHandlerOptions {
   maxConcurrency?: number | undefined
   /**
    * Lets pages on other origins use the endpoint. Velt's development mode (`setPermissionProvider` with
-   * `dev: true`) needs this: there the browser sends the queries. Mount the handler for all methods.
-   * Default: no CORS headers.
+   * `dev: true`) needs this: there the browser sends the queries. List the origins: `['*']` is an error
+   * here. Mount the handler for all methods. Default: no CORS headers.
    */
   cors?: CorsOptions | undefined
   /**
