@@ -1,7 +1,7 @@
-import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { TokenHandlerOptions as Options, TokenProblem, TokenResponse } from './endpoint.js'
 
 export type TokenHandlerOptions<Context = unknown> = Options<[request: Request, context: Context]>
-export type { TokenProblem }
+export type { TokenProblem, TokenResponse }
 
 /**
  * Makes a token endpoint that takes a Web `Request` and returns a `Response`: for Hono, Next.js, Remix,
@@ -42,7 +42,7 @@ export type { TokenProblem }
  * In Next.js, create the client at the first request: `next build` also loads the module, and has no
  * credentials. docs/frameworks.md has a sample.
  *
- * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself
