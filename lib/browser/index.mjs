@@ -196,8 +196,13 @@ async function sendRequest(endpoint, { headers = {}, credentials = 'same-origin'
     if (fresh) ownHeaders.set('cache-control', 'no-cache')
     waitingFor = endpoint
     const init = { method: 'POST', credentials, headers: ownHeaders, signal: controller.signal }
+    const sentAt = performance.now()
     const response = await fetch(endpoint, init)
-    return tokenOrError(endpoint, response, await response.text())
+    const result = tokenOrError(endpoint, response, await response.text())
+    // The endpoint counted from an unknown time between the request and the response. The token must
+    // not look valid when it has expired.
+    if (!(result instanceof VeltTokenError)) result.expiresIn -= performance.now() - sentAt
+    return result
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
     // An error of the function `headers` is for its author.
