@@ -154,10 +154,12 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
   describe(name, () => {
     test('responds with the token and Cache-Control: no-store', async (t) => {
       const { emulator, call } = await start(t, framework)
+      const before = Date.now()
       const answer = await read(await call())
-      const { token } = JSON.parse(answer.body)
+      const { token, expiresIn } = JSON.parse(answer.body)
       const expiresAt = emulator.verify(token).exp * 1000
-      assert.deepEqual(answer, expected(200, { token, expiresAt }))
+      assert.deepEqual(answer, expected(200, { token, expiresAt, expiresIn }))
+      assert.ok(expiresAt - expiresIn >= before && expiresAt - expiresIn <= Date.now())
     })
 
     test("accepts GET with `methods: ['GET']`", async (t) => {

@@ -46,7 +46,8 @@ const READERS_APPS = {
     declare const client: import('velt-auth').VeltAuthClient`,
   browser: `
     declare const client: import('@veltdev/types').Velt
-    declare const user: import('@veltdev/types').User`,
+    declare const user: import('@veltdev/types').User & { userId: string }
+    declare const getAccessToken: () => Promise<string>`,
 }
 
 /** What a sample in every app may use without declaring it. */

@@ -109,6 +109,15 @@ new Hono().all('/api/velt/permissions', (c) => permissions(c.req.raw))
 
 const provider: VeltAuthProvider = createAuthProvider({ user: { userId: 'ada' } })
 const fetched: VeltToken = await fetchVeltToken('/token', { fresh: true })
+const elsewhere: VeltAuthProvider = createAuthProvider({
+  user: { userId: 'ada' },
+  endpoint: 'https://api.example.com/token',
+  headers: async () => ({ authorization: `Bearer ${await Promise.resolve('x')}` }),
+  credentials: 'include',
+  signal: AbortSignal.timeout(1000),
+})
+await fetchVeltToken('/token', { headers: { 'x-csrf-token': 'x' }, credentials: 'omit' })
+node.veltTokenHandler({ client, identify: () => 'ada', cors: { origins: ['*'], headers: [] } })
 try {
   await createAuthProvider({ user: { userId: 'ada' }, endpoint: '/token' }).generateToken()
 } catch (error) {
@@ -149,7 +158,23 @@ veltTokenHandler({ client })
 inHono(new Request('http://localhost'), 'context')
 // @ts-expect-error a user has an id
 createAuthProvider({ user: { name: 'Ada' } })
+// @ts-expect-error a header has a string as its value
+createAuthProvider({ user: { userId: 'ada' }, headers: { authorization: undefined } })
+// @ts-expect-error cors needs origins
+node.veltTokenHandler({ client, identify: () => 'ada', cors: { credentials: true } })
 // @ts-expect-error Velt has no such role
 const role: VeltResource['accessRole'] = 'owner'
 
-export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token, until }
+export {
+  elsewhere,
+  expiresAt,
+  fetched,
+  provider,
+  rejected,
+  response,
+  role,
+  sameText,
+  text,
+  token,
+  until,
+}

@@ -72,6 +72,15 @@ export interface CorsOptions {
   headers?: readonly string[] | undefined
 }
 
+/** The JSON body of a response with a token. */
+export interface TokenResponse extends VeltToken {
+  /**
+   * The time until the token expires, in milliseconds. It is `expiresAt` for a client whose clock may be
+   * wrong.
+   */
+  expiresIn: number
+}
+
 /** The JSON body of every response without a token. */
 export interface TokenProblem {
   error: {

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { TokenHandlerOptions as Options, TokenProblem, TokenResponse } from './endpoint.js'
 import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions = Options<[req: Request]>
@@ -9,7 +9,7 @@ export type {
   PermissionProblem,
   PermissionQuery,
 } from './permissions.js'
-export type { TokenProblem }
+export type { TokenProblem, TokenResponse }
 
 /**
  * Makes a token endpoint for Express 4 and 5.
@@ -24,7 +24,7 @@ export type { TokenProblem }
  * In TypeScript, declare `req.user`, unless the types of your login middleware (such as
  * `@types/passport`) declare it.
  *
- * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself

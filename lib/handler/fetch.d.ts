@@ -1,4 +1,4 @@
-import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { TokenHandlerOptions as Options, TokenProblem, TokenResponse } from './endpoint.js'
 import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions<Context = unknown> = Options<[request: Request, context: Context]>
@@ -8,7 +8,7 @@ export type {
   PermissionProblem,
   PermissionQuery,
 } from './permissions.js'
-export type { TokenProblem }
+export type { TokenProblem, TokenResponse }
 
 /**
  * Makes a token endpoint that takes a Web `Request` and returns a `Response`: for Hono, Next.js, Remix,
@@ -49,7 +49,7 @@ export type { TokenProblem }
  * In Next.js, create the client at the first request: `next build` also loads the module, and has no
  * credentials. docs/frameworks.md has a sample.
  *
- * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself

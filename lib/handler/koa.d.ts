@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { TokenHandlerOptions as Options, TokenProblem, TokenResponse } from './endpoint.js'
 import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions = Options<[ctx: Context]>
@@ -9,7 +9,7 @@ export type {
   PermissionProblem,
   PermissionQuery,
 } from './permissions.js'
-export type { TokenProblem }
+export type { TokenProblem, TokenResponse }
 
 /**
  * Makes a token endpoint for Koa 3: a middleware that does not call the next one.
@@ -21,7 +21,7 @@ export type { TokenProblem }
  * }))
  * ```
  *
- * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself

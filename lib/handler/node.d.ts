@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { TokenHandlerOptions as Options, TokenProblem, TokenResponse } from './endpoint.js'
 import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions = Options<[req: IncomingMessage]>
@@ -9,7 +9,7 @@ export type {
   PermissionProblem,
   PermissionQuery,
 } from './permissions.js'
-export type { TokenProblem }
+export type { TokenProblem, TokenResponse }
 
 /**
  * Makes a token endpoint for `node:http`, and for frameworks that pass Node's own requests and responses.
@@ -25,7 +25,7 @@ export type { TokenProblem }
  * `userOf` and `site` are your own functions: `userOf` returns the user of a session cookie, and `site`
  * handles all other requests.
  *
- * The endpoint responds with `{ token, expiresAt }`, or with a {@link TokenProblem} and status 401, 405,
+ * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
  *
  * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltTokenHandler` itself

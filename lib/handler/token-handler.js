@@ -78,7 +78,9 @@ function createTokenHandler(options) {
       return problem('unauthenticated')
     }
     try {
-      return jsonResponse(200, await requestToken(client, user, header('cache-control')))
+      const { token, expiresAt } = await requestToken(client, user, header('cache-control'))
+      // The clock of the browser may be wrong, so the response also has the remaining time.
+      return jsonResponse(200, { token, expiresAt, expiresIn: expiresAt - Date.now() })
     } catch (error) {
       return failed(error)
     }
