@@ -31,13 +31,11 @@ use std::time::{Duration, SystemTime};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::connection::Redis;
 use self::redis_store::RedisStore;
 use self::seal::Seal;
 use self::store::{Begin, Ending, EntryKeys, LEASE, LogPage, Request, Store, Unavailable, View};
 use crate::core::cache::sequence::SequenceNumber;
 use crate::core::config::{Config, RedisAddress};
-use crate::core::deadlines;
 use crate::core::error::Error;
 use crate::core::token::Token;
 use crate::core::user::User;
@@ -111,9 +109,8 @@ impl SharedCache {
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
     pub fn new(address: &RedisAddress, config: &Config, endpoint: &str) -> Result<Self, Error> {
-        let command_timeout = deadlines::redis_command(config.deadline);
-        let redis = Redis::new(address, config.ca.as_deref(), command_timeout)?;
-        Ok(Self::with_store(RedisStore(redis), config, endpoint))
+        let store = RedisStore::new(address, config)?;
+        Ok(Self::with_store(store, config, endpoint))
     }
 }
 

@@ -10,6 +10,9 @@ use super::store::{
     Store, Unavailable, View,
 };
 use crate::core::cache::sequence::SequenceNumber;
+use crate::core::config::{Config, RedisAddress};
+use crate::core::deadlines;
+use crate::core::error::Error;
 
 /// The name of the process that runs the script. A restart changes `run_id`. A promotion from replica to
 /// master changes `master_replid`. One name for each connection is not sufficient, because a cluster has
@@ -102,7 +105,19 @@ const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
 
 /// The shared cache's data in Redis or Valkey.
 #[derive(Debug)]
-pub struct RedisStore(pub(super) Redis);
+pub struct RedisStore(Redis);
+
+impl RedisStore {
+    /// Validates the address; no connection is made yet.
+    ///
+    /// # Errors
+    /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
+    pub fn new(address: &RedisAddress, config: &Config) -> Result<Self, Error> {
+        let command_timeout = deadlines::redis_command(config.deadline);
+        let redis = Redis::new(address, config.ca.as_deref(), command_timeout)?;
+        Ok(Self(redis))
+    }
+}
 
 impl Store for RedisStore {
     async fn view(

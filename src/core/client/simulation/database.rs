@@ -1,5 +1,5 @@
 //! The data of the model of Redis, and what the Lua scripts in `redis_store.rs` do to it.
-//! Not yet compared with a real Redis by a test.
+//! `conformance.rs` compares it with a real Redis.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -182,9 +182,7 @@ impl Database {
         if log.value.events.is_empty() {
             log.value.append(b"", clock);
         }
-        if log.ends - now < RETENTION / 2 {
-            log.ends = now + RETENTION;
-        }
+        log.ends = now + RETENTION;
         let after = read_id(after);
         let events = log.value.events.iter();
         let events = events.filter(|(id, ..)| after.is_some_and(|after| *id > after));
@@ -201,15 +199,26 @@ impl Database {
         }
     }
 
-    /// Removes a key, as Redis does when its memory is full.
-    pub fn evict(&mut self, index: usize) {
-        let keys = self.entries.keys().chain(self.strings.keys());
-        let keys: Vec<_> = keys.chain(self.logs.keys()).cloned().collect();
-        if let Some(key) = keys.get(index % keys.len().max(1)) {
-            self.entries.remove(key);
-            self.strings.remove(key);
-            self.logs.remove(key);
+    /// Removes a key, as Redis does when its memory is full. Returns the key.
+    pub fn evict(&mut self, index: usize) -> Option<String> {
+        let mut keys: Vec<_> = self.expiries().into_keys().collect();
+        if keys.is_empty() {
+            return None;
         }
+        let key = keys.swap_remove(index % keys.len());
+        self.entries.remove(&key);
+        self.strings.remove(&key);
+        self.logs.remove(&key);
+        Some(key)
+    }
+
+    /// All keys, and when they expire.
+    pub fn expiries(&self) -> BTreeMap<String, Option<Instant>> {
+        let entries = self.entries.iter().map(|(key, entry)| (key, entry.ends));
+        let strings = self.strings.iter().map(|(key, it)| (key, Some(it.ends)));
+        let logs = self.logs.iter().map(|(key, log)| (key, Some(log.ends)));
+        let all = entries.chain(strings).chain(logs);
+        all.map(|(key, ends)| (key.clone(), ends)).collect()
     }
 
     fn expire(&mut self, now: Instant) {

@@ -12,6 +12,7 @@
 
 mod checks;
 mod clock;
+mod conformance;
 mod database;
 mod fleet;
 mod journal;
