@@ -172,6 +172,9 @@ describe('permissions', TIMEOUT, () => {
     await post(emulator, '/v2/auth/generate_token', { data }, { headers: HEADERS })
     const { status } = await send(emulator, 'get', { organizationId: 'org1', userIds: ['ada'] })
     assert.equal(status, 404)
+    await add(emulator, 'bob', ORGANIZATION)
+    const { ada } = await read(emulator, { userIds: ['ada'] })
+    assert.equal(ada.organization.org1.errorCode, 'permission_denied')
   })
 
   test('credentials and fields are checked before anything changes', async (t) => {

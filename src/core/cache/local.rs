@@ -229,6 +229,12 @@ impl LocalCache {
         self.len() == 0
     }
 
+    /// How often all tokens were removed.
+    #[cfg(test)]
+    pub fn clears(&self) -> u64 {
+        self.lock().clears
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -115,7 +115,7 @@ impl State {
         if time > call.deadline + TICK {
             self.broken(3, &format!("{time:?}: {call:?}"));
         }
-        let is_same = call.had_token == call.has_token;
+        let is_same = call.had_token == call.has_token && !call.was_cleared;
         let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
         // A server that was stopped, or has lost Redis, reads the log first. A short deadline may end before,
         // and a server that was stopped may have to ask Velt.
