@@ -266,6 +266,7 @@ test('a function that never returns: calls end by their deadline', async (t) => 
 })
 
 test('a process ends although a client has a function, and the function may use the client', async (t) => {
+  const began = performance.now()
   const { emulator, options } = await emulate(t)
   const printed = await runNode(`
     import { generateVeltAuthToken, VeltAuthClient } from 'velt-auth'
@@ -280,8 +281,14 @@ test('a process ends although a client has a function, and the function may use 
     const authToken = () => options.authToken
     await generateVeltAuthToken('ada', { ...options, authToken })
     await generateVeltAuthToken('ada', { ...options, authToken })
+    const hanging = new VeltAuthClient({ ...options, authToken: () => new Promise(() => {}) })
+    await hanging.getToken('ada', { deadline: 100 }).catch(() => {})
   `)
   assert.equal(printed, '1\n')
+  assert.ok(
+    performance.now() - began < 25_000,
+    'the time limit of the function does not delay the end',
+  )
   assert.equal(emulator.connections, 2, 'calls with the same function share a client')
 })
 

@@ -93,6 +93,8 @@ async function withTimeLimit(call) {
   const isLate = new Promise((_, reject) => {
     const message = `authToken() returned no auth token within ${TIME_LIMIT} milliseconds.`
     timer = setTimeout(() => reject(invalidInput('ERR_VELT_CONFIG', message)), TIME_LIMIT)
+    // While a call waits, `calls.js` keeps the process alive.
+    timer.unref()
   })
   try {
     return await Promise.race([call(), isLate])
