@@ -59,6 +59,10 @@ const READERS_APPS = {
     declare const getAccessToken: () => Promise<string>`,
 }
 
+/** What a sample in every app may use without declaring it. */
+const COMMON = `
+  declare const permissions: { allows(userId: string, resourceId: string): Promise<boolean> }`
+
 const STRICT = {
   strict: true,
   noEmit: true,
@@ -149,6 +153,7 @@ export async function compileSamples(samples) {
 
 async function compileInApp(folder, declarations, samples, errors) {
   await writeFile(join(folder, 'app.d.ts'), declarations)
+  await writeFile(join(folder, 'common.d.ts'), COMMON)
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: STRICT }))
   for (const [index, { language, line, imports, code }] of samples.entries()) {
     const name = `${index}.${language.endsWith('x') ? 'tsx' : 'ts'}`

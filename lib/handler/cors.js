@@ -7,8 +7,8 @@ const { arrayOf, boolean, object, string } = require('../validate.js')
 
 /**
  * @typedef {import('./endpoint.js').CorsOptions} CorsOptions
- * @typedef {import('./token-handler.js').EndpointRequest} EndpointRequest
- * @typedef {import('./token-handler.js').EndpointResponse} EndpointResponse
+ * @typedef {import('./responses.js').EndpointRequest} EndpointRequest
+ * @typedef {import('./responses.js').EndpointResponse} EndpointResponse
  */
 
 /** The request headers that pages of the allowed origins can send without `headers`. */
@@ -116,7 +116,7 @@ function withCors(options, methods, handle) {
 /**
  * Adds `Origin` to the Vary header that another middleware has set.
  *
- * @param {import('./token-handler.js').EndpointRequest['vary']} vary
+ * @param {import('./responses.js').EndpointRequest['vary']} vary
  */
 function addOrigin(vary) {
   const names = String(vary ?? '')
