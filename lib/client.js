@@ -2,6 +2,7 @@
 
 const { NativeClient } = require('./addon.js')
 const { done, toToken, tokenOf } = require('./calls.js')
+const { hasSubscribers } = require('./channels.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -19,6 +20,9 @@ class VeltAuthClient {
   /** It holds the credentials. A private field is not printed by `console.log` or `util.inspect`. */
   #native
 
+  /** Exists while somebody subscribes to a channel. @type {import('./tracing.js').Tracer | undefined} */
+  #tracer
+
   /** @param {import('../index.js').VeltAuthClientOptions} [options] */
   constructor(options = {}) {
     const nativeOptions = clientOptions(options)
@@ -34,11 +38,22 @@ class VeltAuthClient {
    * @param {CallOptions} [options]
    * @returns {Promise<Token>}
    */
-  async generateToken(user, options) {
+  generateToken(user, options) {
+    const tracer = this.#currentTracer()
+    if (!tracer) return this.#generateToken(user, options)
+    return tracer.call('generateToken', (number) => this.#generateToken(user, options, number))
+  }
+
+  /**
+   * @param {unknown} user
+   * @param {CallOptions} [options]
+   * @param {number} [number] the number of the call in `#tracer`
+   */
+  async #generateToken(user, options, number) {
     const callOptions = validateCallOptions(options)
     const nativeUser = toUser(user)
     return await tokenOf(callOptions.signal, (calls, call, cancel) =>
-      this.#native.generateToken(calls, call, cancel, nativeUser, callOptions),
+      this.#native.generateToken(calls, call, cancel, nativeUser, callOptions, number),
     )
   }
 
@@ -47,27 +62,44 @@ class VeltAuthClient {
    * @param {import('../index.js').VeltGetOptions} [options]
    * @returns {Promise<Token>}
    */
-  async getToken(user, options) {
+  getToken(user, options) {
+    const tracer = this.#currentTracer()
+    if (!tracer) return this.#getToken(user, options)
+    return tracer.call('getToken', (number) => this.#getToken(user, options, number))
+  }
+
+  /**
+   * @param {unknown} user
+   * @param {import('../index.js').VeltGetOptions} [options]
+   * @param {number} [number] the number of the call in `#tracer`
+   */
+  async #getToken(user, options, number) {
     const callOptions = validateGetOptions(options)
     const nativeUser = toUser(user)
     const { signal, minValidity, maxAge } = callOptions
     signal?.throwIfAborted()
     if (maxAge === undefined) {
       const cached = this.#native.lookUp(minValidity, ...lookUpArguments(nativeUser))
-      if (cached) return toToken(cached)
+      if (cached) {
+        if (number !== undefined) this.#tracer?.hit(number)
+        return toToken(cached)
+      }
     }
     return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.getToken(calls, call, cancel, nativeUser, callOptions),
+      this.#native.getToken(calls, call, cancel, nativeUser, callOptions, number),
     )
   }
 
   /** @param {{ userId: string }} user */
   async invalidate(user) {
     const userId = toUserId(user)
-    await done((calls, call) => this.#native.invalidate(calls, call, userId))
+    const run = () => done((calls, call) => this.#native.invalidate(calls, call, userId))
+    const tracer = this.#currentTracer()
+    await (tracer ? tracer.invalidation(run) : run())
   }
 
   stats() {
+    this.#currentTracer()?.flush()
     const { failures, ...counts } = this.#native.stats()
     return {
       ...counts,
@@ -77,6 +109,18 @@ class VeltAuthClient {
 
   close() {
     this.#native.close()
+  }
+
+  /** The tracer, if somebody subscribes to a channel. */
+  #currentTracer() {
+    if (hasSubscribers()) {
+      // Loaded here, because most programs do not need it.
+      this.#tracer ??= new (require('./tracing.js').Tracer)(this.#native)
+    } else if (this.#tracer) {
+      this.#tracer.stop()
+      this.#tracer = undefined
+    }
+    return this.#tracer
   }
 }
 

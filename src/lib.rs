@@ -10,7 +10,7 @@
 //! - `binding` (feature `binding`, on by default): converts JavaScript values. Only this module uses
 //!   napi.
 //!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
-//!     `completions`: the queue of their outcomes. `values`: the types that cross the border.
+//!     `completions`: the queue of their outcomes. `values` and `records`: the types that cross the border.
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
 //!   - `fetch`: fetches a token after a cache miss, from the shared cache or from Velt.
@@ -33,7 +33,8 @@
 //!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
 //!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],
-//!   [`core::user`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
+//!   [`core::user`], [`core::token`], [`core::clock`], [`core::stats`], [`core::trace`] (what happened in
+//!   calls and requests, while JavaScript records it), [`core::error`].
 
 #[cfg(feature = "binding")]
 mod binding;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Calls, runtime};
+use super::records::Records;
 use super::values::{
     CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
 };
@@ -64,7 +65,7 @@ impl NativeClient {
         }
     }
 
-    /// Requests a token from Velt.
+    /// Requests a token from Velt. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
@@ -73,10 +74,12 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
+        let options = numbered(options, number);
         start(calls, call, cancel, async move {
-            client.generate_token(user.into(), options.into()).await
+            client.generate_token(user.into(), options).await
         });
     }
 
@@ -116,7 +119,7 @@ impl NativeClient {
         Some(token(&hit.token))
     }
 
-    /// A token from a cache, or from Velt.
+    /// A token from a cache, or from Velt. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn get_token(
         &self,
@@ -125,10 +128,12 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
+        let options = numbered(options, number);
         start(calls, call, cancel, async move {
-            client.get_token(user.into(), options.into()).await
+            client.get_token(user.into(), options).await
         });
     }
 
@@ -144,6 +149,18 @@ impl NativeClient {
         });
     }
 
+    /// Starts or stops to record calls, requests and changes.
+    #[napi(catch_unwind)]
+    pub fn record(&self, is_on: bool) {
+        self.client.journal().record(is_on);
+    }
+
+    /// The records since the last call of this function.
+    #[napi(catch_unwind)]
+    pub fn take_records(&self) -> Records {
+        self.client.journal().take().into()
+    }
+
     /// The counters of this client.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Stats {
@@ -154,6 +171,13 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.client.close();
+    }
+}
+
+fn numbered(options: CallOptions, number: Option<u32>) -> core::client::CallOptions {
+    core::client::CallOptions {
+        number,
+        ..options.into()
     }
 }
 

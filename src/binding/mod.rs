@@ -7,6 +7,7 @@
 mod calls;
 mod client;
 mod completions;
+mod records;
 mod values;
 
 use napi_derive::napi;

@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod error;
 pub mod stats;
 pub mod token;
+pub mod trace;
 pub mod user;
 pub mod velt;
 

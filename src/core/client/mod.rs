@@ -27,6 +27,7 @@ use crate::core::deadlines::{self, STALE_AFTER};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
+use crate::core::trace::{CallNumber, Journal, OpenCall};
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api;
 use crate::core::velt::endpoint::VeltEndpoint;
@@ -44,6 +45,7 @@ pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
     deadline: Duration,
     clock: Clock,
     stats: Arc<Stats>,
+    journal: Arc<Journal>,
     closed: CancellationToken,
 }
 
@@ -54,6 +56,8 @@ pub struct Hit {
     pub token: Token,
     /// Whether to call [`Client::refresh`].
     pub needs_refresh: bool,
+    /// Whether the token has less validity than required, because Velt failed a moment ago.
+    pub is_stale: bool,
 }
 
 /// The options of one call.
@@ -65,6 +69,8 @@ pub struct CallOptions {
     pub min_validity: Option<Duration>,
     /// A token that was received longer ago is not served. No limit by default.
     pub max_age: Option<Duration>,
+    /// The number of the call in the [`Journal`]. A call without a number is not recorded.
+    pub number: Option<CallNumber>,
 }
 
 impl CallOptions {
@@ -104,11 +110,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let local = Arc::new(LocalCache::new(config.max_entries));
         let single_flight = SingleFlight::default();
         let stats = Arc::new(Stats::default());
+        let journal = Arc::new(Journal::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
         let log_reader = shared.clone().map(|shared| {
             let (local, single_flight) = (Arc::clone(&local), single_flight.clone());
-            LogReader::new(shared, local, single_flight, clock, closed.clone())
+            let journal = Arc::clone(&journal);
+            LogReader::new(shared, local, single_flight, journal, clock, closed.clone())
         });
         Self {
             fetcher: Fetcher {
@@ -126,6 +134,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             deadline: config.deadline,
             clock,
             stats,
+            journal,
             closed,
         }
     }
@@ -143,6 +152,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             ..CallOptions::default()
         };
         let hit = self.hit(&user, options.requirement())?;
+        self.journal.hit(hit.is_stale);
         Some((user, hit))
     }
 
@@ -159,29 +169,35 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        let outcome = self.until_closed(self.get(user, options)).await;
+        let record = self.journal.call(options.number);
+        let outcome = self.until_closed(self.get(user, options, &record)).await;
         self.stats.call_ended(&outcome);
         outcome
     }
 
-    async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
+    async fn get(
+        self: &Arc<Self>,
+        user: User,
+        options: CallOptions,
+        record: &OpenCall,
+    ) -> Result<Token, Error> {
         let user = Arc::new(user.checked(self.api_version)?);
         let requirement = options.requirement();
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
             self.until_current().await;
-            self.fetch(&user, requirement).await
+            self.fetch(&user, requirement, record).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
             Ok(outcome) => outcome,
             // The request continues, so that later calls get its token.
-            Err(_) => match self.stale(&user, requirement) {
+            Err(_) => match self.stale(&user, requirement, record) {
                 Some(token) => return Ok(token),
                 None => fetch.await,
             },
         };
         match outcome.unwrap_or_else(|_| Err(timed_out(deadline))) {
-            Err(error) if error.is_outage() => self.stale(&user, requirement).ok_or(error),
+            Err(error) if error.is_outage() => self.stale(&user, requirement, record).ok_or(error),
             outcome => outcome,
         }
     }
@@ -191,13 +207,15 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         self: &Arc<Self>,
         user: &Arc<User>,
         requirement: Requirement,
+        record: &OpenCall,
     ) -> Result<Token, Error> {
         let mut has_followed = false;
         loop {
-            let request = match self.single_flight.join(user) {
+            let request = match self.single_flight.join(user, record.number()) {
                 Role::Leader(leader, request) => {
                     // The previous leader may have stored a token since the cache miss.
                     if let Some(hit) = self.hit(user, requirement) {
+                        record.hit(hit.is_stale);
                         leader.complete(Ok(hit.token.clone()));
                         if hit.needs_refresh {
                             self.refresh(user, &hit.token);
@@ -205,12 +223,14 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
                         return Ok(hit.token);
                     }
                     self.stats.misses.add();
-                    self.lead(leader, user, requirement);
+                    record.missed();
+                    self.lead(leader, user, requirement, record.number());
                     return request.wait().await;
                 }
                 Role::Follower(request) => request,
             };
             self.stats.joins.add();
+            record.joined(request.leader());
             let token = request.wait().await?;
             // The leader may have required less than this call. Then this call waits for one more
             // request. A third request would return no better token.
@@ -224,7 +244,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     /// Fetches a new token in the background, unless a request is in flight. Must be called inside a
     /// tokio runtime.
     pub fn refresh(self: &Arc<Self>, user: &Arc<User>, current: &Token) {
-        let Role::Leader(leader, _) = self.single_flight.join(user) else {
+        let Role::Leader(leader, _) = self.single_flight.join(user, None) else {
             return;
         };
         let requirement = Requirement::newer_than(current);
@@ -235,17 +255,26 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             leader.complete(Ok(newer));
         } else {
             self.stats.refreshes.add();
-            self.lead(leader, user, requirement);
+            self.lead(leader, user, requirement, None);
         }
     }
 
     /// Fetches in a separate task, so that the request continues when a call ends.
-    fn lead(self: &Arc<Self>, leader: Leader, user: &Arc<User>, requirement: Requirement) {
+    fn lead(
+        self: &Arc<Self>,
+        leader: Leader,
+        user: &Arc<User>,
+        requirement: Requirement,
+        call: Option<CallNumber>,
+    ) {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
+            let record = client.journal.request(call);
             let fetch = client.fetcher.fetch(&user, requirement);
-            leader.complete(client.until_closed(fetch).await);
+            let outcome = record.during(client.until_closed(fetch)).await;
+            record.end(&outcome);
+            leader.complete(outcome);
         });
     }
 
@@ -260,27 +289,30 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         if !self.is_current() {
             return None;
         }
-        let (token, needs_refresh) = match self.local.look_up(user, requirement, self.clock.now()) {
-            Lookup::Fresh(token) => (token, false),
-            Lookup::NeedsRefresh(token) => (token, true),
-            Lookup::Stale(token) => {
-                self.stats.stale_served.add();
-                (token, false)
-            }
-            Lookup::Miss => return None,
-        };
+        let (token, needs_refresh, is_stale) =
+            match self.local.look_up(user, requirement, self.clock.now()) {
+                Lookup::Fresh(token) => (token, false, false),
+                Lookup::NeedsRefresh(token) => (token, true, false),
+                Lookup::Stale(token) => {
+                    self.stats.stale_served.add();
+                    (token, false, true)
+                }
+                Lookup::Miss => return None,
+            };
         self.stats.hits.add();
         Some(Hit {
             token,
             needs_refresh,
+            is_stale,
         })
     }
 
-    fn stale(&self, user: &User, requirement: Requirement) -> Option<Token> {
+    fn stale(&self, user: &User, requirement: Requirement, record: &OpenCall) -> Option<Token> {
         let is_accepted = requirement.accepts_stale() && self.is_current();
         let token = self.local.stale(user, self.clock.now());
         let token = token.filter(|_| is_accepted)?;
         self.stats.stale_served.add();
+        record.hit(true);
         Some(token)
     }
 
@@ -304,7 +336,9 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
             let deadline = deadline.saturating_sub(began.elapsed());
-            let outcome = self.fetcher.generate(&user, deadline).await;
+            let record = self.journal.request(options.number);
+            let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
+            record.end(&outcome);
             if outcome.as_ref().is_err_and(|error| !error.is_outage()) {
                 // Velt rejected the user: later calls must not join an older request.
                 self.single_flight.forget(&user.user_id);
@@ -355,6 +389,11 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             log_reader.start();
             log_reader.until_current(STALE_AFTER).await;
         }
+    }
+
+    /// The records of calls and requests.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// The counters of this client.

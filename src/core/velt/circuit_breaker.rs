@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::core::error::{Code, Error, MAX_RETRY_AFTER};
+use crate::core::trace::{self, BreakerState};
 
 /// The breaker opens when this many calls in a row have failed.
 const THRESHOLD: u32 = 5;
@@ -81,6 +82,7 @@ impl CircuitBreaker {
             return Err(rejected(&open.error, wait));
         }
         open.has_probe = true;
+        trace::breaker_changed(BreakerState::HalfOpen);
         Ok(self.permit(openings))
     }
 
@@ -133,7 +135,9 @@ impl Permit<'_> {
             // A rejection by Velt shows that Velt works.
             _ => {
                 state.failures = 0;
-                state.open = None;
+                if state.open.take().is_some() {
+                    trace::breaker_changed(BreakerState::Closed);
+                }
             }
         }
     }
@@ -166,6 +170,7 @@ impl State {
             open.cooldown = MAX_COOLDOWN.min(open.cooldown * 2);
             open.until = Instant::now() + jittered(open.cooldown);
             open.error = error.clone();
+            trace::breaker_changed(BreakerState::Open);
             return;
         }
         // A permanent failure, such as an untrusted certificate, does not open the breaker. A call that
@@ -175,6 +180,7 @@ impl State {
         }
         self.failures += 1;
         if self.failures >= THRESHOLD {
+            trace::breaker_changed(BreakerState::Open);
             self.openings += 1;
             self.open = Some(Open {
                 until: Instant::now() + jittered(FIRST_COOLDOWN),

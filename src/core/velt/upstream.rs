@@ -15,6 +15,7 @@ use crate::core::deadlines;
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
+use crate::core::trace;
 use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
@@ -78,18 +79,24 @@ impl<E: TokenEndpoint> Upstream<E> {
             max_attempts: self.max_attempts,
         };
         // During a backoff, other calls use the connection.
-        let connection = Mutex::new(Some(connection));
+        let connection = Mutex::new(Some((connection, began)));
         let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
             let first = connection
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            let _connection = match first {
-                Some(connection) => connection,
-                None => self.connection().await,
+            let (_connection, waited_since) = match first {
+                Some(first) => first,
+                None => {
+                    let waited_since = Instant::now();
+                    (self.connection().await, waited_since)
+                }
             };
             self.stats.upstream_requests.add();
-            self.endpoint.request_token(user).await
+            let attempt = trace::attempt(waited_since);
+            let outcome = self.endpoint.request_token(user).await;
+            attempt.end(&outcome);
+            outcome
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
