@@ -56,9 +56,10 @@ class Tracer {
    */
   async call(method, start) {
     const number = nextNumber()
+    const began = performance.now()
     /** @type {TokenMessage} */
-    const message = { method }
-    this.#pending.set(number, { message, offset: Date.now() - performance.now() })
+    const message = { method, startTime: Date.now() }
+    this.#pending.set(number, { message, offset: message.startTime - began })
     /** @type {T | undefined} */
     let result
     // `tracePromise` adds the result of its function to the message. The token must not be in it.
@@ -68,6 +69,7 @@ class Tracer {
       } finally {
         this.flush()
         this.#end(number)
+        message.duration = performance.now() - began
       }
     }, message)
     return /** @type {T} */ (result)

@@ -61,7 +61,7 @@ impl Transport {
             .no_proxy()
             .pool_max_idle_per_host(config.max_connections.get())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .connector_layer(MapFutureLayer::new(|connect| measured(connect)));
+            .connector_layer(MapFutureLayer::new(measured));
         if let Some(settings) = &config.proxy {
             builder = builder.proxy(proxy(settings)?);
         }

@@ -79,18 +79,20 @@ impl<E: TokenEndpoint> Upstream<E> {
             max_attempts: self.max_attempts,
         };
         // During a backoff, other calls use the connection.
-        let connection = Mutex::new(Some((connection, began)));
+        let connection = Mutex::new(Some(connection));
         let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
             let first = connection
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            let (_connection, waited_since) = match first {
-                Some(first) => first,
-                None => {
-                    let waited_since = Instant::now();
-                    (self.connection().await, waited_since)
-                }
+            let waited_since = if first.is_some() {
+                began
+            } else {
+                Instant::now()
+            };
+            let _connection = match first {
+                Some(connection) => connection,
+                None => self.connection().await,
             };
             self.stats.upstream_requests.add();
             let attempt = trace::attempt(waited_since);
