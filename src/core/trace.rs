@@ -427,3 +427,103 @@ fn with_attempt(change: impl FnOnce(&mut Attempt)) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> Arc<Journal> {
+        let journal = Arc::new(Journal::default());
+        journal.record(true);
+        journal
+    }
+
+    fn unavailable() -> Result<(), Error> {
+        Err(Error::transient(Code::Unavailable, "down"))
+    }
+
+    #[test]
+    fn records_beyond_the_limit_are_counted() {
+        let journal = journal();
+        for _ in 0..MAX_RECORDS + 3 {
+            journal.hit(false);
+        }
+        let records = journal.take();
+        assert_eq!((records.calls.len(), records.dropped), (MAX_RECORDS, 3));
+        let records = journal.take();
+        assert_eq!((records.calls.len(), records.dropped), (0, 0));
+    }
+
+    #[test]
+    fn nothing_waits_after_recording_stops() {
+        let journal = journal();
+        journal.hit(false);
+        journal.record(false);
+        journal.change(Change::Cleared);
+        drop(journal.call(Some(1)));
+        drop(journal.request(Some(1)));
+        let records = journal.take();
+        assert!(records.calls.is_empty() && records.changes.is_empty());
+        assert!(records.requests.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_records_each_attempt_and_its_times() {
+        let journal = journal();
+        let record = journal.request(Some(7));
+        let second = Duration::from_secs(1);
+        let outcome = record
+            .during(async {
+                let waited_since = Instant::now();
+                tokio::time::sleep(second).await;
+                let failed = attempt(waited_since);
+                tokio::time::sleep(2 * second).await;
+                failed.end(&unavailable());
+                let succeeded = attempt(Instant::now());
+                let connected = connecting().expect("an attempt is recorded");
+                tokio::time::sleep(3 * second).await;
+                connected();
+                received(200, "1.1");
+                succeeded.end(&Ok::<_, Error>(()));
+                unavailable()
+            })
+            .await;
+        record.end(&outcome);
+
+        let [request] = &journal.take().requests[..] else {
+            panic!("one request")
+        };
+        assert_eq!(request.call, Some(7));
+        assert_eq!(request.error, Some(Code::Unavailable));
+        let [first, last] = &request.attempts[..] else {
+            panic!("two attempts")
+        };
+        assert_eq!(first.queued, second);
+        assert_eq!(first.ended - first.started, 2 * second);
+        assert!(matches!(first.end, End::Failed(Code::Unavailable, None)));
+        assert_eq!(
+            (last.connecting, last.status),
+            (Some(3 * second), Some(200))
+        );
+        assert!(matches!(last.end, End::Token));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_opens_after_its_request_changes_no_record() {
+        let journal = journal();
+        let record = journal.request(None);
+        let connected = record
+            .during(async {
+                let cancelled = attempt(Instant::now());
+                let connected = connecting();
+                drop(cancelled);
+                connected
+            })
+            .await;
+        record.end(&Ok::<_, Error>(()));
+        connected.expect("an attempt is recorded")();
+        let requests = journal.take().requests;
+        assert!(matches!(requests[0].attempts[0].end, End::Cancelled));
+        assert_eq!(requests[0].attempts[0].connecting, None);
+    }
+}
