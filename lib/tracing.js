@@ -67,7 +67,6 @@ class Tracer {
       try {
         result = await start(number)
       } finally {
-        this.flush()
         this.#end(number)
         message.duration = performance.now() - began
       }
@@ -84,6 +83,7 @@ class Tracer {
     const { calls } = this.flush()
     const message = this.#pending.get(number)?.message
     if (message) message.cache = calls.findLast(({ call }) => call === undefined)?.source ?? 'hit'
+    this.#pending.delete(number)
   }
 
   /**
@@ -160,11 +160,17 @@ class Tracer {
     return this.#pending.get(number) ?? this.#ended.get(number)
   }
 
-  /** @param {number} number */
+  /**
+   * The call has ended.
+   *
+   * @param {number} number
+   */
   #end(number) {
     const call = this.#pending.get(number)
+    // A call that got its token without waiting has ended in `hit`.
+    if (!call) return
+    this.flush()
     this.#pending.delete(number)
-    if (!call || call.message.cache === 'hit') return
     this.#ended.set(number, call)
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value ?? 0)
   }
