@@ -6,7 +6,7 @@ use napi_derive::napi;
 use tokio::time::Instant;
 
 use super::values::Code;
-use crate::core::trace;
+use crate::core::trace::records as trace;
 
 /// The core's [`trace::Records`]. `ago` is how many milliseconds before this conversion something
 /// happened, and other times are durations in milliseconds: so JavaScript places them on its own clock.

@@ -14,7 +14,8 @@ use crate::core::cache::shared::store::{Store, Unavailable};
 use crate::core::cache::shared::{Changes, Position, SharedCache};
 use crate::core::cache::single_flight::SingleFlight;
 use crate::core::clock::Clock;
-use crate::core::trace::{Change, Journal};
+use crate::core::trace::journal::Journal;
+use crate::core::trace::records::Change;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(300);

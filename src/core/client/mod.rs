@@ -27,7 +27,10 @@ use crate::core::deadlines::{self, STALE_AFTER};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
-use crate::core::trace::{CallNumber, Journal, OpenCall};
+use crate::core::trace::call::OpenCall;
+use crate::core::trace::current::RequestRecord;
+use crate::core::trace::journal::Journal;
+use crate::core::trace::records::CallNumber;
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api;
 use crate::core::velt::endpoint::VeltEndpoint;
@@ -169,7 +172,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        let record = self.journal.call(options.number);
+        let record = OpenCall::new(&self.journal, options.number);
         let outcome = self.until_closed(self.get(user, options, &record)).await;
         self.stats.call_ended(&outcome);
         outcome
@@ -270,7 +273,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
-            let record = client.journal.request(call);
+            let record = RequestRecord::new(&client.journal, call);
             let fetch = client.fetcher.fetch(&user, requirement);
             let outcome = record.during(client.until_closed(fetch)).await;
             record.end(&outcome);
@@ -336,7 +339,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
             let deadline = deadline.saturating_sub(began.elapsed());
-            let record = self.journal.request(options.number);
+            let record = RequestRecord::new(&self.journal, options.number);
             let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
             record.end(&outcome);
             if outcome.as_ref().is_err_and(|error| !error.is_outage()) {

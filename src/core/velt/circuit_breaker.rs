@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::core::error::{Code, Error, MAX_RETRY_AFTER};
-use crate::core::trace::{self, BreakerState};
+use crate::core::trace::current;
+use crate::core::trace::records::BreakerState;
 
 /// The breaker opens when this many calls in a row have failed.
 const THRESHOLD: u32 = 5;
@@ -82,7 +83,7 @@ impl CircuitBreaker {
             return Err(rejected(&open.error, wait));
         }
         open.has_probe = true;
-        trace::breaker_changed(BreakerState::HalfOpen);
+        current::breaker_changed(BreakerState::HalfOpen);
         Ok(self.permit(openings))
     }
 
@@ -136,7 +137,7 @@ impl Permit<'_> {
             _ => {
                 state.failures = 0;
                 if state.open.take().is_some() {
-                    trace::breaker_changed(BreakerState::Closed);
+                    current::breaker_changed(BreakerState::Closed);
                 }
             }
         }
@@ -170,7 +171,7 @@ impl State {
             open.cooldown = MAX_COOLDOWN.min(open.cooldown * 2);
             open.until = Instant::now() + jittered(open.cooldown);
             open.error = error.clone();
-            trace::breaker_changed(BreakerState::Open);
+            current::breaker_changed(BreakerState::Open);
             return;
         }
         // A permanent failure, such as an untrusted certificate, does not open the breaker. A call that
@@ -180,7 +181,7 @@ impl State {
         }
         self.failures += 1;
         if self.failures >= THRESHOLD {
-            trace::breaker_changed(BreakerState::Open);
+            current::breaker_changed(BreakerState::Open);
             self.openings += 1;
             self.open = Some(Open {
                 until: Instant::now() + jittered(FIRST_COOLDOWN),

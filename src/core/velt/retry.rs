@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::circuit_breaker::CircuitBreaker;
 use crate::core::error::{Code, Error};
-use crate::core::trace;
+use crate::core::trace::current;
 
 /// The first backoff is at most this long, the second at most twice as long, and so on. The first two
 /// take 450 ms at least, so that three attempts take longer than the restart of a load balancer.
@@ -108,7 +108,7 @@ where
             }
             Ok(Err(error)) => error,
             Err(_) => {
-                trace::timed_out();
+                current::timed_out();
                 timed_out(limits)
             }
         };

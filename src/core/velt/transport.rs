@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::core::config::{self, Config};
 use crate::core::error::{Code, Error};
-use crate::core::trace;
+use crate::core::trace::current;
 
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -86,9 +86,9 @@ impl Transport {
             .post(self.endpoint.clone())
             .headers(self.headers.clone())
             .body(body);
-        trace::sending(&self.endpoint);
+        current::sending(&self.endpoint);
         let mut response = request.send().await.map_err(|error| self.failure(error))?;
-        trace::received(response.status().as_u16(), http_version(&response));
+        current::received(response.status().as_u16(), http_version(&response));
         let mut body = Vec::new();
         while let Some(chunk) = response
             .chunk()
@@ -186,7 +186,7 @@ impl Transport {
 
 /// Records how long the current attempt takes to open its connection.
 fn measured<F: Future>(connect: F) -> impl Future<Output = F::Output> {
-    let connecting = trace::connecting();
+    let connecting = current::connecting();
     async move {
         let outcome = connect.await;
         if let Some(ended) = connecting {

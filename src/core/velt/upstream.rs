@@ -15,7 +15,7 @@ use crate::core::deadlines;
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
-use crate::core::trace;
+use crate::core::trace::current;
 use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
@@ -95,7 +95,7 @@ impl<E: TokenEndpoint> Upstream<E> {
                 None => self.connection().await,
             };
             self.stats.upstream_requests.add();
-            let attempt = trace::attempt(waited_since);
+            let attempt = current::attempt(waited_since);
             let outcome = self.endpoint.request_token(user).await;
             attempt.end(&outcome);
             outcome
