@@ -247,6 +247,11 @@ export interface VeltAuthStats {
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**
+   * The state of the circuit breaker. `'open'` becomes `'half-open'` when a call is the probe, after the
+   * pause.
+   */
+  circuitBreaker: 'closed' | 'open' | 'half-open'
+  /**
    * Failed calls, by code. Codes with no failures are absent. Errors that JavaScript finds before the
    * call starts, such as a field of the wrong type, are not counted.
    */

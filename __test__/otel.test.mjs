@@ -81,7 +81,7 @@ function httpAttributes(emulator, status, more) {
     'http.request.method': 'POST',
     'server.address': hostname,
     'server.port': Number(port),
-    'url.full': `${emulator.url}/v1/auth/token/get`,
+    'url.full': emulator.url + emulator.requests[0].path,
     ...(status && { 'network.protocol.version': '1.1', 'http.response.status_code': status }),
     ...more,
   }
@@ -168,7 +168,8 @@ test('two retries: a span for each attempt, with the times that the emulator saw
 
 test('a timeout, an aborted call and an open circuit breaker', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { timeout: 200, maxAttempts: 1 })
-  const { spans, metrics } = instrument(t)
+  const { instrumentation, spans, metrics } = instrument(t)
+  instrumentation.observe(client)
   const errors = () => spans().map(({ kind, attributes }) => [kind, attributes['error.type']])
   const { CLIENT, INTERNAL } = SpanKind
   emulator.fault({ stall: 'headers', times: 2 })
@@ -204,7 +205,17 @@ test('a timeout, an aborted call and an open circuit breaker', async (t) => {
   await assert.rejects(client.getToken('ada'))
   assert.deepEqual(errors(), [[INTERNAL, 'ERR_VELT_UNAVAILABLE']])
 
-  const { unit, dataPoints } = (await metrics())['velt_auth.call.duration']
+  const reported = await metrics()
+  const states = reported['velt_auth.circuit_breaker.state'].dataPoints
+  assert.deepEqual(
+    states.map(({ attributes, value }) => [attributes['velt_auth.circuit_breaker.state'], value]),
+    [
+      ['closed', 0],
+      ['open', 1],
+      ['half-open', 0],
+    ],
+  )
+  const { unit, dataPoints } = reported['velt_auth.call.duration']
   assert.equal(unit, 's')
   assert.deepEqual(
     dataPoints.map(({ attributes, value }) => [attributes, value.count]),

@@ -32,6 +32,7 @@ test('every counter of stats() is a metric, with its value', async (t) => {
     'velt_auth_cache_joins_total 1',
     'velt_auth_cache_misses_total 2',
     'velt_auth_cache_stale_total 0',
+    'velt_auth_circuit_breaker_state{state="closed"} 1',
     'velt_auth_failures_total{code="ERR_VELT_REJECTED"} 1',
     'velt_auth_refreshes_total 0',
     'velt_auth_requests_total 2',

@@ -38,7 +38,7 @@ test('a miss, a join and a hit: one message for each call, one for the request',
     {
       call: 0,
       method: 'POST',
-      url: `${emulator.url}/v1/auth/token/get`,
+      url: emulator.url + emulator.requests[0].path,
       serverAddress: hostname,
       serverPort: Number(port),
       protocolVersion: '1.1',
@@ -150,11 +150,13 @@ test('a timeout, an aborted call and an open circuit breaker', async (t) => {
     messages.cache.map(({ type, state }) => [type, state]),
     [['circuit-breaker', 'open']],
   )
+  assert.equal(client.stats().circuitBreaker, 'open')
   while (messages.token.at(-1).error) await client.getToken('ada').catch(() => {})
   assert.deepEqual(
     messages.cache.map(({ state }) => state),
     ['open', 'half-open', 'closed'],
   )
+  assert.equal(client.stats().circuitBreaker, 'closed')
   assert.ok(messages.cache.every(({ time }) => Math.abs(time - Date.now()) < 10_000))
 })
 

@@ -121,9 +121,7 @@ class Tracer {
       else if (message && source) message.cache = source
       if (message && joined !== undefined) message.joined = this.#find(joined)?.message
     }
-    for (const { ago, ...change } of records.changes) {
-      cache.publish({ ...change, time: timeNow - ago })
-    }
+    for (const change of records.changes) cache.publish(changeMessage(change, timeNow))
     if (records.dropped > 0) {
       cache.publish({ type: 'records-dropped', count: records.dropped, time: timeNow })
     }
@@ -174,6 +172,18 @@ class Tracer {
     this.#ended.set(number, call)
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value ?? 0)
   }
+}
+
+/**
+ * @param {import('./addon.js').ChangeRecord} record
+ * @param {number} timeNow
+ */
+function changeMessage({ ago, type, breaker, isReachable, users }, timeNow) {
+  const time = timeNow - ago
+  if (type === 'circuit-breaker') return { type, state: breaker, time }
+  if (type === 'shared-cache')
+    return { type, state: isReachable ? 'reachable' : 'unreachable', time }
+  return type === 'cleared' ? { type, time } : { type, users, time }
 }
 
 /** The addon takes 32 bits. */

@@ -36,7 +36,7 @@ class Metrics {
   #meter
   #requestDuration
   #callDuration
-  /** @type {{ counters: [keyof typeof COUNTERS, Observable][], entries: Observable, failures: Observable } | undefined} */
+  /** @type {{ counters: [keyof typeof COUNTERS, Observable][], entries: Observable, breaker: Observable, failures: Observable } | undefined} */
   #observables
 
   /** @param {import('@opentelemetry/api').Meter} meter */
@@ -76,8 +76,13 @@ class Metrics {
    * @param {Attributes} attributes
    */
   observe(client, attributes) {
-    const { counters, entries, failures } = this.#getObservables()
-    const observables = [...counters.map(([, observable]) => observable), entries, failures]
+    const { counters, entries, breaker, failures } = this.#getObservables()
+    const observables = [
+      ...counters.map(([, observable]) => observable),
+      entries,
+      breaker,
+      failures,
+    ]
     /** @param {import('@opentelemetry/api').BatchObservableResult} result */
     const callback = (result) => {
       const stats = client.stats()
@@ -85,6 +90,10 @@ class Metrics {
         result.observe(observable, Number(stats[field]), attributes)
       }
       result.observe(entries, stats.entries, attributes)
+      for (const state of ['closed', 'open', 'half-open']) {
+        const value = stats.circuitBreaker === state ? 1 : 0
+        result.observe(breaker, value, { ...attributes, 'velt_auth.circuit_breaker.state': state })
+      }
       for (const [code, count] of Object.entries(stats.failures)) {
         result.observe(failures, count, { ...attributes, 'error.type': code })
       }
@@ -103,6 +112,10 @@ class Metrics {
       entries: meter.createObservableUpDownCounter('velt_auth.cache.entries', {
         unit: '{token}',
         description: 'Tokens in the cache of this process.',
+      }),
+      breaker: meter.createObservableUpDownCounter('velt_auth.circuit_breaker.state', {
+        unit: '1',
+        description: '1 for the current state of the circuit breaker, and 0 for the others.',
       }),
       failures: meter.createObservableCounter('velt_auth.failures', {
         unit: '{call}',

@@ -5,7 +5,7 @@ use std::time::Duration;
 use napi_derive::napi;
 use tokio::time::Instant;
 
-use super::values::Code;
+use super::values::{BreakerState, Code};
 use crate::core::trace::records as trace;
 
 /// The core's [`trace::Records`]. `ago` is how many milliseconds before this conversion something
@@ -68,7 +68,8 @@ pub struct ChangeRecord {
     pub ago: f64,
     #[napi(js_name = "type")]
     pub r#type: ChangeType,
-    pub state: Option<State>,
+    pub breaker: Option<BreakerState>,
+    pub is_reachable: Option<bool>,
     pub users: Option<u32>,
 }
 
@@ -79,16 +80,6 @@ pub enum ChangeType {
     SharedCache,
     RemoteInvalidation,
     Cleared,
-}
-
-/// The state of the circuit breaker, or of the shared cache.
-#[napi(string_enum = "kebab-case")]
-pub enum State {
-    Closed,
-    Open,
-    HalfOpen,
-    Reachable,
-    Unreachable,
 }
 
 impl From<trace::Records> for Records {
@@ -176,39 +167,29 @@ impl From<trace::Source> for Source {
 
 impl ChangeRecord {
     fn new(change: trace::Change, ago: Duration) -> Self {
-        let (r#type, state, users) = match change {
-            trace::Change::CircuitBreaker(state) => {
-                (ChangeType::CircuitBreaker, Some(state.into()), None)
-            }
-            trace::Change::SharedCache(true) => {
-                (ChangeType::SharedCache, Some(State::Reachable), None)
-            }
-            trace::Change::SharedCache(false) => {
-                (ChangeType::SharedCache, Some(State::Unreachable), None)
-            }
-            trace::Change::Invalidated(users) => (
-                ChangeType::RemoteInvalidation,
-                None,
-                Some(users.try_into().unwrap_or(u32::MAX)),
-            ),
-            trace::Change::Cleared => (ChangeType::Cleared, None, None),
-        };
-        Self {
+        let mut record = Self {
             ago: milliseconds(ago),
-            r#type,
-            state,
-            users,
+            r#type: ChangeType::Cleared,
+            breaker: None,
+            is_reachable: None,
+            users: None,
+        };
+        match change {
+            trace::Change::CircuitBreaker(state) => {
+                record.r#type = ChangeType::CircuitBreaker;
+                record.breaker = Some(state.into());
+            }
+            trace::Change::SharedCache(is_reachable) => {
+                record.r#type = ChangeType::SharedCache;
+                record.is_reachable = Some(is_reachable);
+            }
+            trace::Change::Invalidated(users) => {
+                record.r#type = ChangeType::RemoteInvalidation;
+                record.users = Some(users.try_into().unwrap_or(u32::MAX));
+            }
+            trace::Change::Cleared => {}
         }
-    }
-}
-
-impl From<trace::BreakerState> for State {
-    fn from(state: trace::BreakerState) -> Self {
-        match state {
-            trace::BreakerState::Closed => Self::Closed,
-            trace::BreakerState::Open => Self::Open,
-            trace::BreakerState::HalfOpen => Self::HalfOpen,
-        }
+        record
     }
 }
 

@@ -149,7 +149,16 @@ pub struct Stats {
     pub shared_hits: f64,
     pub upstream_requests: f64,
     pub entries: f64,
+    pub circuit_breaker: BreakerState,
     pub failures: Vec<FailureCount>,
+}
+
+/// The core's [`core::trace::records::BreakerState`].
+#[napi(string_enum = "kebab-case")]
+pub enum BreakerState {
+    Closed,
+    Open,
+    HalfOpen,
 }
 
 /// How many calls failed with a code.
@@ -318,6 +327,16 @@ impl From<core::Code> for Code {
     }
 }
 
+impl From<core::trace::records::BreakerState> for BreakerState {
+    fn from(state: core::trace::records::BreakerState) -> Self {
+        match state {
+            core::trace::records::BreakerState::Closed => Self::Closed,
+            core::trace::records::BreakerState::Open => Self::Open,
+            core::trace::records::BreakerState::HalfOpen => Self::HalfOpen,
+        }
+    }
+}
+
 impl From<&core::Client> for Stats {
     fn from(client: &core::Client) -> Self {
         let stats = client.stats();
@@ -334,6 +353,7 @@ impl From<&core::Client> for Stats {
             shared_hits: to_number(stats.shared_hits.get()),
             upstream_requests: to_number(stats.upstream_requests.get()),
             entries: to_number(client.entries() as u64),
+            circuit_breaker: client.breaker_state().into(),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }
     }

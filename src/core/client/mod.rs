@@ -30,7 +30,7 @@ use crate::core::token::{Requirement, Token};
 use crate::core::trace::call::OpenCall;
 use crate::core::trace::current::RequestRecord;
 use crate::core::trace::journal::Journal;
-use crate::core::trace::records::CallNumber;
+use crate::core::trace::records::{BreakerState, CallNumber};
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api;
 use crate::core::velt::endpoint::VeltEndpoint;
@@ -402,6 +402,11 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     /// The counters of this client.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// The state of the circuit breaker.
+    pub fn breaker_state(&self) -> BreakerState {
+        self.fetcher.upstream.breaker_state()
     }
 
     /// How many tokens are cached in this process.

@@ -108,6 +108,15 @@ impl CircuitBreaker {
         }
     }
 
+    /// The state. An open breaker becomes half-open when a call is its probe.
+    pub fn state(&self) -> BreakerState {
+        match &self.lock().open {
+            None => BreakerState::Closed,
+            Some(open) if open.has_probe => BreakerState::HalfOpen,
+            Some(_) => BreakerState::Open,
+        }
+    }
+
     /// How long the rate limit still applies; zero if there is none.
     pub fn rate_limited_for(&self) -> Duration {
         self.lock()

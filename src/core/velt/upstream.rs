@@ -16,6 +16,7 @@ use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
 use crate::core::trace::current;
+use crate::core::trace::records::BreakerState;
 use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
@@ -112,6 +113,11 @@ impl<E: TokenEndpoint> Upstream<E> {
     async fn connection(&self) -> SemaphorePermit<'_> {
         let permit = self.connections.acquire().await;
         permit.expect("the semaphore is never closed")
+    }
+
+    /// The state of the circuit breaker.
+    pub fn breaker_state(&self) -> BreakerState {
+        self.breaker.state()
     }
 
     /// The endpoint, for tests that inspect it.
