@@ -13,30 +13,34 @@ const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.
 /** A hit takes microseconds. */
 const CALL_BOUNDARIES = [0.00001, 0.0001, 0.001, ...BOUNDARIES]
 
+/** @typedef {keyof Omit<import('../../index.js').VeltAuthStats, 'failures' | 'circuitBreaker'>} NumberField */
+
 /**
- * The counters of `client.stats()`: metric, unit, description.
+ * The numbers of `client.stats()`: kind of metric, name, unit, description.
  *
- * @type {{ [field in keyof import('../../index.js').VeltAuthStats]?: [string, string, string] }}
+ * @type {{ [field in NumberField]: ['Counter' | 'UpDownCounter', string, string, string] }}
  */
-const COUNTERS = {
-  hits: ['velt_auth.cache.hits', '{call}', 'Calls served from the cache of this process.'],
-  misses: ['velt_auth.cache.misses', '{call}', 'Calls that started a lookup or a request.'],
-  joins: ['velt_auth.cache.joins', '{call}', 'Calls that waited for the request of another call.'],
-  staleServed: [
-    'velt_auth.cache.stale',
+const NUMBERS = {
+  hits: ['Counter', 'velt_auth.cache.hits', '{call}', 'Calls served from this process.'],
+  misses: ['Counter', 'velt_auth.cache.misses', '{call}', 'Calls that started a request.'],
+  joins: [
+    'Counter',
+    'velt_auth.cache.joins',
     '{call}',
-    'Calls that got a token valid for too little time.',
+    'Calls that waited for a request in flight.',
   ],
-  refreshes: ['velt_auth.refreshes', '{refresh}', 'Refreshes that started in the background.'],
-  sharedHits: ['velt_auth.shared_cache.hits', '{lookup}', 'Tokens found in the shared cache.'],
-  upstreamRequests: ['velt_auth.requests', '{request}', 'Requests sent to Velt.'],
+  staleServed: ['Counter', 'velt_auth.cache.stale', '{call}', 'Calls that got an old token.'],
+  refreshes: ['Counter', 'velt_auth.refreshes', '{refresh}', 'Refreshes in the background.'],
+  sharedHits: ['Counter', 'velt_auth.shared_cache.hits', '{lookup}', 'Tokens found in Redis.'],
+  upstreamRequests: ['Counter', 'velt_auth.requests', '{request}', 'Requests sent to Velt.'],
+  entries: ['UpDownCounter', 'velt_auth.cache.entries', '{token}', 'Tokens in this process.'],
 }
 
 class Metrics {
   #meter
   #requestDuration
   #callDuration
-  /** @type {{ counters: [keyof typeof COUNTERS, Observable][], entries: Observable, breaker: Observable, failures: Observable } | undefined} */
+  /** @type {ReturnType<typeof createObservables> | undefined} */
   #observables
 
   /** @param {import('@opentelemetry/api').Meter} meter */
@@ -70,26 +74,21 @@ class Metrics {
   }
 
   /**
-   * Observes the counters of a client, until the returned function is called.
+   * Observes the stats of a client, until the returned function is called.
    *
    * @param {VeltAuthClient} client
    * @param {Attributes} attributes
    */
   observe(client, attributes) {
-    const { counters, entries, breaker, failures } = this.#getObservables()
-    const observables = [
-      ...counters.map(([, observable]) => observable),
-      entries,
-      breaker,
-      failures,
-    ]
+    this.#observables ??= createObservables(this.#meter)
+    const { numbers, breaker, failures } = this.#observables
+    const observables = [...numbers.map(([, observable]) => observable), breaker, failures]
     /** @param {import('@opentelemetry/api').BatchObservableResult} result */
     const callback = (result) => {
       const stats = client.stats()
-      for (const [field, observable] of counters) {
-        result.observe(observable, Number(stats[field]), attributes)
+      for (const [field, observable] of numbers) {
+        result.observe(observable, stats[field], attributes)
       }
-      result.observe(entries, stats.entries, attributes)
       for (const state of ['closed', 'open', 'half-open']) {
         const value = stats.circuitBreaker === state ? 1 : 0
         result.observe(breaker, value, { ...attributes, 'velt_auth.circuit_breaker.state': state })
@@ -101,28 +100,23 @@ class Metrics {
     this.#meter.addBatchObservableCallback(callback, observables)
     return () => this.#meter.removeBatchObservableCallback(callback, observables)
   }
+}
 
-  #getObservables() {
-    const meter = this.#meter
-    this.#observables ??= {
-      counters: Object.entries(COUNTERS).map(([field, [name, unit, description]]) => [
-        /** @type {keyof typeof COUNTERS} */ (field),
-        meter.createObservableCounter(name, { unit, description }),
-      ]),
-      entries: meter.createObservableUpDownCounter('velt_auth.cache.entries', {
-        unit: '{token}',
-        description: 'Tokens in the cache of this process.',
-      }),
-      breaker: meter.createObservableUpDownCounter('velt_auth.circuit_breaker.state', {
-        unit: '1',
-        description: '1 for the current state of the circuit breaker, and 0 for the others.',
-      }),
-      failures: meter.createObservableCounter('velt_auth.failures', {
-        unit: '{call}',
-        description: 'Failed calls.',
-      }),
-    }
-    return this.#observables
+/** @param {import('@opentelemetry/api').Meter} meter */
+function createObservables(meter) {
+  return {
+    numbers: Object.entries(NUMBERS).map(([field, [kind, name, unit, description]]) => {
+      const observable = meter[`createObservable${kind}`](name, { unit, description })
+      return /** @type {[NumberField, Observable]} */ ([field, observable])
+    }),
+    breaker: meter.createObservableUpDownCounter('velt_auth.circuit_breaker.state', {
+      unit: '1',
+      description: '1 for the current state of the circuit breaker, and 0 for the others.',
+    }),
+    failures: meter.createObservableCounter('velt_auth.failures', {
+      unit: '{call}',
+      description: 'Failed calls.',
+    }),
   }
 }
 
