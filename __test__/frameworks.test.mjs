@@ -182,8 +182,10 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       ]) {
         const headers = { 'x-session': 's1', 'content-type': type, ...SPOOFED }
         const response = await call({ headers, body }, query)
-        const { userId, organizationId, isAdmin } = emulator.verify((await response.json()).token)
+        const { userId, permissions, isAdmin } = emulator.verify((await response.json()).token)
+        const [{ id: organizationId }] = permissions.resources
         assert.deepEqual({ userId, organizationId, isAdmin }, sessions.s1)
+        assert.equal(permissions.resources.length, 1)
       }
       assert.equal((await call({}, query)).status, 401)
     })

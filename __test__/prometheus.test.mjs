@@ -33,6 +33,7 @@ test('every counter of stats() is a metric, with its value', async (t) => {
     'velt_auth_cache_misses_total 2',
     'velt_auth_cache_stale_total 0',
     'velt_auth_circuit_breaker_state{state="closed"} 1',
+    'velt_auth_credential_refusals_total 0',
     'velt_auth_failures_total{code="ERR_VELT_REJECTED"} 1',
     'velt_auth_refreshes_total 0',
     'velt_auth_requests_total 2',

@@ -45,7 +45,7 @@ test('a miss, a join and a hit: one message for each call, one for the request',
       resendCount: 0,
       startTime: 0,
       duration: 0,
-      outcome: 'token',
+      outcome: 'succeeded',
       status: 200,
       timings: 0,
     },
@@ -75,7 +75,7 @@ test('two retries: each attempt has its status, its Retry-After and its times', 
         ['ERR_VELT_RATE_LIMITED', 1000],
       ],
       [
-        [2, 'token', 200],
+        [2, 'succeeded', 200],
         [undefined, undefined],
       ],
     ],
@@ -113,6 +113,43 @@ test('connect contains the TLS handshake; queue is the wait for a connection', a
   assert.ok(first.timings.connect > 0 && first.timings.queue < 100)
   assert.ok(second.timings.queue >= 150 - TOLERANCE, `${second.timings.queue}`)
   assert.equal(second.timings.connect, undefined)
+})
+
+test('calls of permissions, and a request with the next auth token', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const authToken = ['auth-token-that-is-refused', options.authToken]
+  const client = startClient(t, { ...options, authToken })
+  const messages = collectMessages(t)
+  const resources = [{ type: 'organization', id: 'acme' }]
+  await client.permissions.add('ada', [{ ...resources[0], accessRole: 'viewer' }])
+  await client.permissions.get({ organizationId: 'acme', userIds: ['ada'] })
+  await client.permissions.remove('ada', resources)
+  await assert.rejects(client.permissions.remove('ada', 42))
+  assert.deepEqual(
+    messages.token.map(({ method, cache, error }) => [method, cache, error?.code]),
+    [
+      ['permissions.add', undefined, undefined],
+      ['permissions.get', undefined, undefined],
+      ['permissions.remove', undefined, undefined],
+      ['permissions.remove', undefined, 'ERR_VELT_INVALID_USER'],
+    ],
+  )
+  assert.deepEqual(
+    messages.request.map(({ call, resendCount, outcome, url }) => [
+      call.method,
+      resendCount,
+      outcome,
+      new URL(url).pathname,
+    ]),
+    [
+      ['permissions.add', 0, 'failed', emulator.requests[0].path],
+      ['permissions.add', 1, 'succeeded', emulator.requests[1].path],
+      ['permissions.get', 0, 'succeeded', emulator.requests[2].path],
+      ['permissions.remove', 0, 'succeeded', emulator.requests[3].path],
+    ],
+  )
+  const printed = inspect(messages.all, { depth: Infinity, showHidden: true })
+  for (const secret of ['ada', 'acme', ...authToken]) assert.ok(!printed.includes(secret), secret)
 })
 
 test('a timeout, an aborted call and an open circuit breaker', async (t) => {

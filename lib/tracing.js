@@ -89,7 +89,7 @@ class Tracer {
   /**
    * Runs an invalidation, and publishes it in `velt-auth:cache`.
    *
-   * @param {() => Promise<void>} run
+   * @param {() => Promise<unknown>} run
    */
   async invalidation(run) {
     const startTime = Date.now()
@@ -212,7 +212,7 @@ function requestMessage(attempt, resendCount, time) {
     resendCount,
     startTime: time - attempt.ago,
     duration,
-    outcome: code ? 'failed' : attempt.isCancelled ? 'cancelled' : 'token',
+    outcome: code ? 'failed' : attempt.isCancelled ? 'cancelled' : 'succeeded',
     ...(status !== undefined && { status }),
     ...(code && { code }),
     ...(retryAfter !== undefined && { retryAfter }),

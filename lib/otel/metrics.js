@@ -33,6 +33,12 @@ const NUMBERS = {
   refreshes: ['Counter', 'velt_auth.refreshes', '{refresh}', 'Refreshes in the background.'],
   sharedHits: ['Counter', 'velt_auth.shared_cache.hits', '{lookup}', 'Tokens found in Redis.'],
   upstreamRequests: ['Counter', 'velt_auth.requests', '{request}', 'Requests sent to Velt.'],
+  credentialRefusals: [
+    'Counter',
+    'velt_auth.credential_refusals',
+    '{refusal}',
+    'Refusals of an auth token by Velt.',
+  ],
   entries: ['UpDownCounter', 'velt_auth.cache.entries', '{token}', 'Tokens in this process.'],
 }
 

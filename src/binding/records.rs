@@ -122,7 +122,7 @@ impl RequestRecord {
 impl AttemptRecord {
     fn new(attempt: trace::Attempt, now: Instant) -> Self {
         let (is_cancelled, code, retry_after) = match attempt.end {
-            trace::End::Token => (false, None, None),
+            trace::End::Succeeded => (false, None, None),
             trace::End::Failed(code, retry_after) => (false, Some(code.into()), retry_after),
             trace::End::Cancelled => (true, None, None),
         };

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod log_reader;
+mod permissions;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -32,7 +33,8 @@ use crate::core::trace::current::RequestRecord;
 use crate::core::trace::journal::Journal;
 use crate::core::trace::records::{BreakerState, CallNumber};
 use crate::core::user::{User, not_blank};
-use crate::core::velt::api;
+use crate::core::velt::api::request::token_url;
+use crate::core::velt::credentials::Refusal;
 use crate::core::velt::endpoint::VeltEndpoint;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
@@ -77,9 +79,10 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    fn requirement(self) -> Requirement {
+    fn requirement(self, user: &User) -> Requirement {
         Requirement::min_validity(self.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))
             .max_age(self.max_age)
+            .latest(user.permissions_end())
     }
 }
 
@@ -92,27 +95,44 @@ impl Client {
         let config = Arc::new(Config::new(options)?);
         let shared = match &config.shared_cache {
             Some(address) => {
-                let endpoint = api::endpoint(&config)?;
+                let endpoint = token_url(&config);
                 Some(SharedCache::new(address, &config, endpoint.as_str())?)
             }
             None => None,
         };
-        let endpoint = VeltEndpoint::new(Arc::clone(&config))?;
-        Ok(Self::assembled(endpoint, shared, &config, Clock::default()))
+        let stats = Arc::new(Stats::default());
+        let endpoint = VeltEndpoint::new(Arc::clone(&config), Arc::clone(&stats))?;
+        let clock = Clock::default();
+        Ok(Self::with_stats(endpoint, shared, &config, clock, stats))
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.fetcher.upstream.endpoint().take_refusals()
     }
 }
 
 impl<E: TokenEndpoint, S: Store> Client<E, S> {
-    /// Creates a client from its parts.
+    /// Creates a client from its parts, for tests.
+    #[cfg(test)]
     pub(crate) fn assembled(
         endpoint: E,
         shared: Option<SharedCache<S>>,
         config: &Config,
         clock: Clock,
     ) -> Self {
+        Self::with_stats(endpoint, shared, config, clock, Arc::default())
+    }
+
+    fn with_stats(
+        endpoint: E,
+        shared: Option<SharedCache<S>>,
+        config: &Config,
+        clock: Clock,
+        stats: Arc<Stats>,
+    ) -> Self {
         let local = Arc::new(LocalCache::new(config.max_entries));
         let single_flight = SingleFlight::default();
-        let stats = Arc::new(Stats::default());
         let journal = Arc::new(Journal::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
@@ -123,7 +143,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         });
         Self {
             fetcher: Fetcher {
-                upstream: Upstream::new(endpoint, config, Arc::clone(&stats)),
+                upstream: Upstream::new(endpoint, config, Arc::clone(&stats), clock),
                 local: Arc::clone(&local),
                 shared,
                 stats: Arc::clone(&stats),
@@ -142,6 +162,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }
     }
 
+    fn checked(&self, user: User) -> Result<User, Error> {
+        user.checked(self.api_version, self.clock.now())
+    }
+
     /// A token for `user` from the cache of this process, without waiting. `None` means: call
     /// [`Client::get_token`], which also reports an invalid user. The returned user is for
     /// [`Client::refresh`].
@@ -149,12 +173,12 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         if self.closed.is_cancelled() {
             return None;
         }
-        let user = user.checked(self.api_version).ok()?;
+        let user = self.checked(user).ok()?;
         let options = CallOptions {
             min_validity,
             ..CallOptions::default()
         };
-        let hit = self.hit(&user, options.requirement())?;
+        let hit = self.hit(&user, options.requirement(&user))?;
         self.journal.hit(hit.is_stale);
         Some((user, hit))
     }
@@ -184,11 +208,19 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         options: CallOptions,
         record: &OpenCall,
     ) -> Result<Token, Error> {
-        let user = Arc::new(user.checked(self.api_version)?);
-        let requirement = options.requirement();
+        let user = Arc::new(self.checked(user)?);
+        let requirement = options.requirement(&user);
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
             self.until_current().await;
+            // A call with `max_age` must not wait for a request that is older than the cached token.
+            if let Some(hit) = self.hit(&user, requirement) {
+                record.hit(hit.is_stale);
+                if hit.needs_refresh {
+                    self.refresh(&user, &hit.token);
+                }
+                return Ok(hit.token);
+            }
             self.fetch(&user, requirement, record).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
@@ -227,7 +259,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
                     }
                     self.stats.misses.add();
                     record.missed();
-                    self.lead(leader, user, requirement, record.number());
+                    let record = RequestRecord::of_call(&self.journal, record.number());
+                    self.lead(leader, user, requirement, record);
                     return request.wait().await;
                 }
                 Role::Follower(request) => request,
@@ -258,7 +291,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             leader.complete(Ok(newer));
         } else {
             self.stats.refreshes.add();
-            self.lead(leader, user, requirement, None);
+            let record = RequestRecord::of_refresh(&self.journal);
+            self.lead(leader, user, requirement, record);
         }
     }
 
@@ -268,12 +302,11 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         leader: Leader,
         user: &Arc<User>,
         requirement: Requirement,
-        call: Option<CallNumber>,
+        record: RequestRecord,
     ) {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
-            let record = RequestRecord::new(&client.journal, call);
             let fetch = client.fetcher.fetch(&user, requirement);
             let outcome = record.during(client.until_closed(fetch)).await;
             record.end(&outcome);
@@ -333,13 +366,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     ) -> Result<Token, Error> {
         // The future is boxed, because each future around it would contain it twice.
         let call = Box::pin(async {
-            let user = Arc::new(user.checked(self.api_version)?);
+            let user = Arc::new(self.checked(user)?);
             let began = Instant::now();
             let deadline = options.deadline.unwrap_or(self.deadline);
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
             let deadline = deadline.saturating_sub(began.elapsed());
-            let record = RequestRecord::new(&self.journal, options.number);
+            let record = RequestRecord::of_call(&self.journal, options.number);
             let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
             record.end(&outcome);
             if outcome.as_ref().is_err_and(|error| !error.is_outage()) {

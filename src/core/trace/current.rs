@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::task_local;
 use tokio::time::Instant;
@@ -28,23 +29,16 @@ struct OpenRequest {
 }
 
 impl RequestRecord {
-    /// Starts to record a request. `call` is the call that starts it, and `None` for a refresh.
+    /// Starts to record a request that a call starts; nothing is recorded for a call without a number.
     #[must_use]
-    pub fn new(journal: &Arc<Journal>, call: Option<CallNumber>) -> Self {
-        Self(journal.is_on().then(|| {
-            let now = Instant::now();
-            Arc::new(OpenRequest {
-                journal: Arc::clone(journal),
-                request: Mutex::new(Request {
-                    call,
-                    started: now,
-                    ended: now,
-                    is_shared: false,
-                    error: None,
-                    attempts: Vec::new(),
-                }),
-            })
-        }))
+    pub fn of_call(journal: &Arc<Journal>, number: Option<CallNumber>) -> Self {
+        Self(number.and_then(|_| OpenRequest::new(journal, number)))
+    }
+
+    /// Starts to record a request that a refresh starts.
+    #[must_use]
+    pub fn of_refresh(journal: &Arc<Journal>) -> Self {
+        Self(OpenRequest::new(journal, None))
     }
 
     /// Runs `request`. Meanwhile the functions of this module add to this record.
@@ -61,6 +55,24 @@ impl RequestRecord {
 }
 
 impl OpenRequest {
+    fn new(journal: &Arc<Journal>, call: Option<CallNumber>) -> Option<Arc<Self>> {
+        let now = Instant::now();
+        journal.is_on().then(|| {
+            Arc::new(Self {
+                journal: Arc::clone(journal),
+                request: Mutex::new(Request {
+                    call,
+                    started: now,
+                    ended: now,
+                    is_shared: false,
+                    error: None,
+                    waited: Duration::ZERO,
+                    attempts: Vec::new(),
+                }),
+            })
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Request> {
         self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,16 +105,21 @@ pub fn breaker_changed(state: BreakerState) {
     }
 }
 
-/// Starts to record an attempt of the current request, which has waited for a connection since
-/// `waited_since`.
+/// The next attempt of the current request has waited for a connection since `since`.
+pub fn waited(since: Instant) {
+    with_request(|request| request.waited = since.elapsed());
+}
+
+/// Starts to record an attempt of the current request.
 #[must_use]
-pub fn attempt(waited_since: Instant) -> OpenAttempt {
-    let started = Instant::now();
+pub fn attempt() -> OpenAttempt {
     with_request(|request| {
+        let now = Instant::now();
+        let queued = std::mem::take(&mut request.waited);
         request.attempts.push(Attempt {
-            queued: started - waited_since,
-            started,
-            ended: started,
+            queued,
+            started: now,
+            ended: now,
             url: None,
             connecting: None,
             first_byte: None,
@@ -128,9 +145,13 @@ pub fn received(status: u16, http_version: &'static str) {
     });
 }
 
-/// The last attempt ended by its timeout.
+/// The last attempt ended by its timeout, if it was in progress.
 pub fn timed_out() {
-    with_attempt(|attempt| attempt.end = End::Failed(Code::Timeout, None));
+    with_attempt(|attempt| {
+        if matches!(attempt.end, End::Cancelled) {
+            attempt.end = End::Failed(Code::Timeout, None);
+        }
+    });
 }
 
 /// An attempt in progress. If it is dropped, it was cancelled.
@@ -142,7 +163,7 @@ impl OpenAttempt {
     pub fn end<T>(self, outcome: &Result<T, Error>) {
         with_attempt(|attempt| {
             attempt.end = match outcome {
-                Ok(_) => End::Token,
+                Ok(_) => End::Succeeded,
                 Err(error) => End::Failed(error.code, error.retry_after),
             };
         });
@@ -193,8 +214,6 @@ fn with_attempt(change: impl FnOnce(&mut Attempt)) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn journal() -> Arc<Journal> {
@@ -210,16 +229,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_records_each_attempt_and_its_times() {
         let journal = journal();
-        let record = RequestRecord::new(&journal, Some(7));
+        let record = RequestRecord::of_call(&journal, Some(7));
         let second = Duration::from_secs(1);
         let outcome = record
             .during(async {
                 let waited_since = Instant::now();
                 tokio::time::sleep(second).await;
-                let failed = attempt(waited_since);
+                waited(waited_since);
+                let failed = attempt();
                 tokio::time::sleep(2 * second).await;
                 failed.end(&unavailable());
-                let succeeded = attempt(Instant::now());
+                let succeeded = attempt();
                 let connected = connecting().expect("an attempt is recorded");
                 tokio::time::sleep(3 * second).await;
                 connected();
@@ -245,16 +265,16 @@ mod tests {
             (last.connecting, last.status),
             (Some(3 * second), Some(200))
         );
-        assert!(matches!(last.end, End::Token));
+        assert!(matches!(last.end, End::Succeeded));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_opens_after_its_request_changes_no_record() {
         let journal = journal();
-        let record = RequestRecord::new(&journal, None);
+        let record = RequestRecord::of_refresh(&journal);
         let connected = record
             .during(async {
-                let cancelled = attempt(Instant::now());
+                let cancelled = attempt();
                 let connected = connecting();
                 drop(cancelled);
                 connected

@@ -60,6 +60,8 @@ pub struct Request {
     pub is_shared: bool,
     /// Why the request failed.
     pub error: Option<Code>,
+    /// How long the next attempt waited for a free connection.
+    pub waited: Duration,
     /// The attempts, oldest first.
     pub attempts: Vec<Attempt>,
 }
@@ -91,8 +93,8 @@ pub struct Attempt {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
-    /// With a token.
-    Token,
+    /// With a valid response.
+    Succeeded,
     /// With a failure, and the time that Velt's `Retry-After` asks to wait.
     Failed(Code, Option<Duration>),
     /// The call was aborted, its deadline passed, or the client was closed.
