@@ -32,9 +32,9 @@ test('the main package contains its JavaScript, types and docs, and nothing else
   )
   const entries = ['lib/client.js', 'lib/no-addons.js', 'lib/server-only.js']
   const code = [...entries, ...emulator, ...handler, ...otel]
-  // Not in the package: how fast it is, and how it is released.
+  // These are too large for the package, or only for its maintainers.
   const docs = readdirSync(join(STAGE, '..', 'docs'))
-    .filter((name) => !['performance.md', 'releasing.md'].includes(name))
+    .filter((name) => !['dashboard.svg', 'performance.md', 'releasing.md'].includes(name))
     .map((name) => `docs/${name}`)
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
   assert.deepEqual(files, [...others, ...code, ...docs].sort())
