@@ -23,8 +23,8 @@ async function startEndpoint(t, ...answers) {
 }
 
 /** A response of an endpoint whose clock differs from the browser's by `skew` milliseconds. */
-const token = (name, expiresIn = 60_000, skew = 0) => ({
-  body: { token: name, expiresAt: Date.now() + expiresIn + skew, expiresIn },
+const token = (name, validFor = 60_000, skew = 0) => ({
+  body: { token: name, expiresAt: Date.now() + validFor + skew, expiresIn: validFor / 1000 },
 })
 const DAY = 24 * 60 * 60 * 1000
 const user = { userId: 'ada' }

@@ -80,7 +80,8 @@ function createTokenHandler(options) {
     try {
       const { token, expiresAt } = await requestToken(client, user, header('cache-control'))
       // The clock of the browser may be wrong, so the response also has the remaining time.
-      return jsonResponse(200, { token, expiresAt, expiresIn: expiresAt - Date.now() })
+      const expiresIn = Math.floor((expiresAt - Date.now()) / 1000)
+      return jsonResponse(200, { token, expiresAt, expiresIn })
     } catch (error) {
       return failed(error)
     }
