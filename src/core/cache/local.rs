@@ -241,6 +241,25 @@ impl LocalCache {
 }
 
 impl InFlight {
+    /// The user that the request is for.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Starts the request anew: nothing was sent for it. Earlier invalidations do not affect its outcome.
+    pub fn restart(&mut self) {
+        let mut state = self.cache.lock();
+        let clears = state.clears;
+        let of_user_id = state.user_ids.entry(self.user.user_id.clone()).or_default();
+        self.invalidations = of_user_id.invalidations;
+        if self.clears != clears {
+            // `clear` has removed the state of this user id.
+            of_user_id.in_flight += 1;
+            self.clears = clears;
+        }
+    }
+
     /// Sets the number that Redis gave to the request.
     pub fn set_number(&mut self, number: SequenceNumber) {
         self.number = number;

@@ -39,16 +39,13 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     pub async fn fetch(&self, user: &Arc<User>, requirement: Requirement) -> Result<Token, Error> {
         let began = Instant::now();
         let mut in_flight = self.local.begin(user);
-        let request = match self.find(&in_flight, user, requirement, began).await {
+        let request = match self.find(&mut in_flight, requirement, began).await {
             Ok(Found::Token(token)) => {
                 self.stats.shared_hits.add();
                 current::found_in_shared_cache();
                 return Ok(token);
             }
-            Ok(Found::Nothing(request)) => {
-                in_flight.set_number(request.number);
-                Some(request)
-            }
+            Ok(Found::Nothing(request)) => Some(request),
             Err(Unavailable) => None,
         };
         let deadline = self.deadline.saturating_sub(began.elapsed());
@@ -67,7 +64,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         let request = match &self.shared {
             Some(shared) => {
                 let patience = began + deadlines::redis_command(deadline);
-                let request = Box::pin(shared.begin(user));
+                let request = Box::pin(shared.begin(&mut in_flight));
                 timeout_at(patience, request)
                     .await
                     .ok()
@@ -75,29 +72,20 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
             }
             None => None,
         };
-        if let Some(request) = &request {
-            in_flight.set_number(request.number);
-        }
         let deadline = deadline.saturating_sub(began.elapsed());
         self.request(user, in_flight, request, deadline).await
     }
 
     async fn find(
         &self,
-        in_flight: &InFlight,
-        user: &User,
+        in_flight: &mut InFlight,
         requirement: Requirement,
         began: Instant,
     ) -> Result<Found, Unavailable> {
         let shared = self.shared.as_ref().ok_or(Unavailable)?;
-        let accept = |token, number| {
-            let token = in_flight.store_shared(token, number)?;
-            requirement
-                .is_met_by(&token, self.clock.now())
-                .then_some(token)
-        };
+        let is_accepted = |token: &Token| requirement.is_met_by(token, self.clock.now());
         let patience = began + deadlines::lease_wait(self.deadline);
-        let find = Box::pin(shared.find(user, patience, accept));
+        let find = Box::pin(shared.find(in_flight, patience, is_accepted));
         timeout_at(began + deadlines::shared_cache(self.deadline), find)
             .await
             .unwrap_or(Err(Unavailable))

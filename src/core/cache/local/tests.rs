@@ -91,7 +91,12 @@ fn an_invalidation_affects_its_user_id_alone() {
     let removed = cache.clear(SequenceNumber::default());
     of_ada.store(Token::new("t".into(), now));
     assert!(cache.is_empty(), "it began before the cache was cleared");
-    drop((of_ada, of_bob, removed));
+    let mut restarted = of_ada;
+    restarted.restart();
+    restarted.store(Token::new("t".into(), now));
+    assert_eq!(cache.len(), 1, "it was sent after the cache was cleared");
+    cache.invalidate("ada");
+    drop((restarted, of_bob, removed));
     assert!(cache.lock().user_ids.is_empty(), "nothing is left behind");
 }
 

@@ -34,6 +34,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use self::redis_store::RedisStore;
 use self::seal::Seal;
 use self::store::{Begin, Ending, EntryKeys, LEASE, LogPage, Request, Store, Unavailable, View};
+use crate::core::cache::local::InFlight;
 use crate::core::cache::sequence::SequenceNumber;
 use crate::core::config::{Config, RedisAddress};
 use crate::core::error::Error;
@@ -62,7 +63,7 @@ pub struct SharedCache<S: Store = RedisStore> {
 /// What the shared cache has for a call.
 #[derive(Debug)]
 pub enum Found {
-    /// The token that `accept` returned.
+    /// A token that is accepted.
     Token(Token),
     /// No such token. Request a token, and pass the outcome to [`SharedCache::publish`].
     Nothing(SharedRequest),
@@ -74,8 +75,7 @@ pub struct SharedRequest {
     keys: EntryKeys,
     generation: String,
     process: String,
-    /// Its number.
-    pub number: SequenceNumber,
+    number: SequenceNumber,
     /// The name under which the request holds the lease; empty if it does not hold the lease.
     holder: String,
 }
@@ -132,26 +132,28 @@ impl<S: Store> SharedCache<S> {
         }
     }
 
-    /// Finds a token, or begins a request for one. `accept` gets the token that is in the shared cache,
-    /// with the number of its request, and returns the token to serve. While another server holds the
-    /// lease, this function waits, until `patience` at the latest.
+    /// Finds a token that is accepted, or begins the request. Stores the token that is in the shared cache
+    /// in the cache of this process. While another server holds the lease, this function waits, until
+    /// `patience` at the latest.
     ///
     /// # Errors
     /// [`Unavailable`]: request a token without the shared cache.
     pub async fn find(
         &self,
-        user: &User,
+        in_flight: &mut InFlight,
         patience: Instant,
-        accept: impl Fn(Token, SequenceNumber) -> Option<Token>,
+        is_accepted: impl Fn(&Token) -> bool,
     ) -> Result<Found, Unavailable> {
-        let keys = self.keys(user);
+        let keys = self.keys(in_flight.user());
         let holder = self.seal.nonce();
         let mut begin = Begin::No;
         let mut pause = FIRST_POLL;
         loop {
+            in_flight.restart();
             let view = self.view(&keys, begin).await?;
             let token = self.open(&view, &keys);
-            let accepted = token.and_then(|(token, number)| accept(token, number));
+            let newest = token.and_then(|(token, number)| in_flight.store_shared(token, number));
+            let accepted = newest.filter(&is_accepted);
             let request = view.number.map(|number| SharedRequest {
                 keys: keys.clone(),
                 generation: view.generation,
@@ -169,7 +171,10 @@ impl<S: Store> SharedCache<S> {
                     self.end(&request, Ending::Failed).await;
                     return Ok(Found::Token(token));
                 }
-                (None, Some(request)) => return Ok(Found::Nothing(request)),
+                (None, Some(request)) => {
+                    in_flight.set_number(request.number);
+                    return Ok(Found::Nothing(request));
+                }
                 (None, None) => {}
             }
             if begin != Begin::No {
@@ -189,14 +194,16 @@ impl<S: Store> SharedCache<S> {
     ///
     /// # Errors
     /// [`Unavailable`]: request a token without the shared cache.
-    pub async fn begin(&self, user: &User) -> Result<SharedRequest, Unavailable> {
-        let keys = self.keys(user);
+    pub async fn begin(&self, in_flight: &mut InFlight) -> Result<SharedRequest, Unavailable> {
+        let keys = self.keys(in_flight.user());
         let view = self.view(&keys, Begin::WithoutLease).await?;
+        let number = view.number.ok_or(Unavailable)?;
+        in_flight.set_number(number);
         Ok(SharedRequest {
             keys,
             generation: view.generation,
             process: view.process,
-            number: view.number.ok_or(Unavailable)?,
+            number,
             holder: String::new(),
         })
     }
