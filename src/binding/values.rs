@@ -148,6 +148,8 @@ pub struct Stats {
     pub refreshes: f64,
     pub shared_hits: f64,
     pub upstream_requests: f64,
+    pub upstream_in_flight: f64,
+    pub upstream_waiting: f64,
     pub entries: f64,
     pub failures: Vec<FailureCount>,
 }
@@ -332,6 +334,8 @@ impl From<&core::Client> for Stats {
             refreshes: to_number(stats.refreshes.get()),
             shared_hits: to_number(stats.shared_hits.get()),
             upstream_requests: to_number(stats.upstream_requests.get()),
+            upstream_in_flight: to_number(stats.upstream_in_flight.get()),
+            upstream_waiting: to_number(stats.upstream_waiting.get()),
             entries: to_number(client.entries() as u64),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }

@@ -37,7 +37,11 @@ struct Script {
 }
 
 impl TokenEndpoint for Script {
-    async fn request_token(&self, _: &User) -> Result<Token, Error> {
+    type Place = ();
+
+    async fn place(&self) {}
+
+    async fn request_token(&self, (): (), _: &User) -> Result<Token, Error> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let velt = {
             let mut velt = self.velt.lock().unwrap();

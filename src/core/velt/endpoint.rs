@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::api;
+use super::connections::Place;
 use super::transport::Transport;
 use crate::core::config::Config;
 use crate::core::error::Error;
@@ -23,17 +24,22 @@ impl VeltEndpoint {
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for an invalid `ca` or `proxy`.
     pub fn new(config: Arc<Config>) -> Result<Self, Error> {
-        let transport = Transport::new(&config, api::endpoint(&config)?, api::headers(&config)?)?;
+        let transport = Transport::new(&config, &api::endpoint(&config)?, api::headers(&config)?)?;
         Ok(Self { config, transport })
     }
 
-    /// Sends one request for a token, and reads the response.
+    /// Waits until a request can be sent.
+    pub async fn place(&self) -> Place {
+        self.transport.place().await
+    }
+
+    /// Sends one request for a token from `place`, and reads the response.
     ///
     /// # Errors
     /// The error of the transport, or the error in the response.
-    pub async fn request_token(&self, user: &User) -> Result<Token, Error> {
+    pub async fn request_token(&self, place: Place, user: &User) -> Result<Token, Error> {
         let body = api::body(&self.config, user);
-        let response = self.transport.post(body).await?;
+        let response = self.transport.post(place, body).await?;
         api::read(&response, SystemTime::now(), &self.config)
     }
 }

@@ -2,26 +2,29 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::UdpSocket;
 
-use reqwest::header::HeaderMap;
-use reqwest::{NoProxy, redirect, retry};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
-use secrecy::ExposeSecret as _;
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, Request, Uri};
+use http_body_util::{BodyExt as _, Full};
+use rustls::{AlertDescription, CertificateError};
+use tokio::time::Instant;
 use url::Url;
 
-use crate::core::config::{self, Config};
+use super::causes::{chain, find};
+use super::connections::{Connections, Failure, Place};
+use super::connector::{Connector, uri};
+use super::dns::DnsError;
+use crate::core::config::Config;
 use crate::core::error::{Code, Error};
 
+/// The process has too many open files.
+const EMFILE: i32 = if cfg!(windows) { 10024 } else { 24 };
+/// The system has too many open files.
+const ENFILE: i32 = 23;
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
-/// How long an idle connection is kept. Load balancers keep idle connections longer. The time is checked
-/// again when a connection is taken from the pool, so a serverless process that was frozen does not use
-/// closed connections.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// A complete response.
 pub struct Response {
@@ -33,11 +36,13 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// A connection pool for one endpoint.
+/// The connections to one endpoint.
 #[derive(Debug)]
 pub struct Transport {
-    http: reqwest::Client,
-    endpoint: Url,
+    connections: Connections,
+    /// The host and port, for error messages.
+    server: String,
+    endpoint: Uri,
     headers: HeaderMap,
 }
 
@@ -46,52 +51,55 @@ impl Transport {
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, endpoint: Url, headers: HeaderMap) -> Result<Self, Error> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("velt-auth/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls(config)?)
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // The module `retry` does the retries, and JavaScript reads the proxy from the environment.
-            .retry(retry::never())
-            .no_proxy()
-            .pool_max_idle_per_host(config.max_connections.get())
-            .pool_idle_timeout(IDLE_TIMEOUT);
-        if let Some(settings) = &config.proxy {
-            builder = builder.proxy(proxy(settings)?);
-        }
-        let http = builder.build().map_err(|error| {
-            Error::config("Could not set up the HTTP client.").because(chain(&error))
-        })?;
+    pub fn new(config: &Config, endpoint: &Url, mut headers: HeaderMap) -> Result<Self, Error> {
+        let connector = Connector::new(config, endpoint)?;
+        let user_agent = HeaderValue::from_static(concat!("velt-auth/", env!("CARGO_PKG_VERSION")));
+        headers.insert(USER_AGENT, user_agent);
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         Ok(Self {
-            http,
-            endpoint,
+            connections: Connections::new(connector, config.max_connections, config.timeout),
+            server: server(endpoint),
+            endpoint: uri(endpoint)?,
             headers,
         })
     }
 
-    /// Sends `body`, and reads the complete response.
+    /// Waits until a request can be sent.
+    pub async fn place(&self) -> Place {
+        self.connections.place().await
+    }
+
+    /// Sends `body` from `place`, and reads the complete response.
     ///
     /// # Errors
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
-    pub async fn post(&self, body: Vec<u8>) -> Result<Response, Error> {
-        let request = self
-            .http
-            .post(self.endpoint.clone())
-            .headers(self.headers.clone())
-            .body(body);
-        let mut response = request.send().await.map_err(|error| self.failure(error))?;
+    pub async fn post(&self, place: Place, body: Vec<u8>) -> Result<Response, Error> {
+        let body = Bytes::from(body);
+        let began = Instant::now();
+        let sent = match place.send(self.request(&body)).await {
+            // Sent again at once, and only once: this is no failure of Velt. If Velt has received the first
+            // request, it makes two tokens, which does no harm.
+            Err(Failure::Dead(_)) => {
+                let place = self.connections.place_on_newer(began).await;
+                place.send(self.request(&body)).await
+            }
+            Err(Failure::Refused(_)) => {
+                let place = self.connections.place().await;
+                place.send(self.request(&body)).await
+            }
+            sent => sent,
+        };
+        let (place, response) = sent.map_err(|failure| self.failure(failure))?;
+        let (head, mut frames) = response.into_parts();
+        let status = head.status.as_u16();
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.failure(error))?
-        {
+        while let Some(frame) = frames.frame().await {
+            let frame = frame.map_err(|error| self.failure(Failure::Exchange(error.into())))?;
+            let chunk = frame.into_data().unwrap_or_default();
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(Error {
-                    http_status: Some(response.status().as_u16()),
+                    http_status: Some(status),
                     ..Error::permanent(
                         Code::BadResponse,
                         "The response is too large to come from Velt; check baseUrl.",
@@ -100,19 +108,43 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
+        place.keep();
         Ok(Response {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
+            status,
+            headers: head.headers,
             body,
         })
     }
 
-    fn failure(&self, error: reqwest::Error) -> Error {
-        let server = server(&self.endpoint);
-        let error = error.without_url();
-        let cause = chain(&error);
-        let tls_error = find::<rustls::Error>(&error);
+    fn request(&self, body: &Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    fn failure(&self, failure: Failure) -> Error {
+        let server = &self.server;
+        let (error, was_connected) = match failure {
+            Failure::Connect(error) => (error, false),
+            Failure::Dead(error) | Failure::Refused(error) | Failure::Exchange(error) => {
+                (error, true)
+            }
+        };
+        let error = &*error;
+        let cause = chain(error);
+        let is_dns = find::<DnsError>(error).is_some();
+        let tls_error = find::<rustls::Error>(error);
         let failure = match tls_error {
+            _ if !was_connected && has_no_descriptor(error) => Error {
+                is_local: true,
+                ..Error::transient(
+                    Code::Network,
+                    "This process has no file descriptor left for a connection to Velt. Raise its limit \
+                     (ulimit -n), or lower maxConnections.",
+                )
+            },
             Some(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Error::permanent(
@@ -153,14 +185,14 @@ impl Transport {
                      certificates are not supported.",
                 ),
             ),
-            _ if error.is_dns() => Error::transient(
+            _ if is_dns => Error::transient(
                 Code::Network,
                 format!(
                     "Could not look up the address of {server}; check baseUrl, proxy and this \
                      machine's DNS.",
                 ),
             ),
-            _ if error.is_connect() => Error::transient(
+            _ if !was_connected => Error::transient(
                 Code::Network,
                 format!(
                     "Could not connect to {server}; check baseUrl, the network, the firewall and \
@@ -178,76 +210,19 @@ impl Transport {
     }
 }
 
-/// The host and port of `url`, for error messages.
+/// The host and port of `url`.
 fn server(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{host}:{port}")
 }
 
-/// rustls with Mozilla's roots, which are compiled in: a container may have no CA files.
-fn tls(config: &Config) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    if let Some(pem) = &config.ca {
-        let wrong =
-            || Error::config("ca must hold PEM certificates (-----BEGIN CERTIFICATE-----).");
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            roots
-                .add(certificate.map_err(|_| wrong())?)
-                .map_err(|_| wrong())?;
-        }
-        if roots.is_empty() {
-            return Err(wrong());
-        }
-    } else {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let extra = config.extra_ca.as_deref().unwrap_or_default();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(extra.as_bytes()).flatten());
+/// Whether `error` is that the process, or the system, has no file descriptor left. A DNS lookup
+/// does not tell, so this tries to open a socket.
+fn has_no_descriptor(error: &(dyn StdError + 'static)) -> bool {
+    let is_limit = |error: &io::Error| matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
+    if find::<DnsError>(error).is_some() {
+        return UdpSocket::bind(("127.0.0.1", 0)).is_err_and(|error| is_limit(&error));
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::config("Could not set up TLS.").because(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-fn proxy(settings: &config::Proxy) -> Result<reqwest::Proxy, Error> {
-    // The URL may hold a password, so the errors do not contain it.
-    let wrong =
-        || Error::config("proxy must be a URL such as http://user:password@proxy.example:3128.");
-    let url = Url::parse(settings.url.expose_secret()).map_err(|_| wrong())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong());
-    }
-    let bypass = settings.bypass.as_deref().and_then(NoProxy::from_string);
-    Ok(reqwest::Proxy::all(url)
-        .map_err(|_| wrong())?
-        .no_proxy(bypass))
-}
-
-/// The first `T` among the causes of `error`. `io::Error::source` skips the error that it wraps.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    causes(error).find_map(|cause| cause.downcast_ref::<T>())
-}
-
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>() {
-            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-}
-
-/// The messages of `error` and its causes, outermost first, without repetitions.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for text in causes(error).map(ToString::to_string) {
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-    }
-    texts.join(": ")
+    find::<io::Error>(error).is_some_and(is_limit)
 }

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::circuit_breaker::CircuitBreaker;
+use super::connections::Place;
 use super::endpoint::VeltEndpoint;
 use super::retry::{self, Budget, Limits};
 use crate::core::config::Config;
@@ -19,13 +19,29 @@ use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
 pub trait TokenEndpoint: Send + Sync + 'static {
+    /// The permission to send one request.
+    type Place: Send;
+
+    /// Waits until a request can be sent. Requests wait in their order.
+    fn place(&self) -> impl Future<Output = Self::Place> + Send;
+
     /// Requests a token once.
-    fn request_token(&self, user: &User) -> impl Future<Output = Result<Token, Error>> + Send;
+    fn request_token(
+        &self,
+        place: Self::Place,
+        user: &User,
+    ) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
 impl TokenEndpoint for VeltEndpoint {
-    async fn request_token(&self, user: &User) -> Result<Token, Error> {
-        self.request_token(user).await
+    type Place = Place;
+
+    async fn place(&self) -> Place {
+        self.place().await
+    }
+
+    async fn request_token(&self, place: Place, user: &User) -> Result<Token, Error> {
+        self.request_token(place, user).await
     }
 }
 
@@ -36,9 +52,6 @@ pub struct Upstream<E> {
     timeout: Duration,
     deadline: Duration,
     max_attempts: u32,
-    /// One permit per connection: HTTP/1.1 has one request per connection at a time. Calls wait for a
-    /// permit in their order.
-    connections: Semaphore,
     budget: Budget,
     breaker: CircuitBreaker,
     stats: Arc<Stats>,
@@ -52,7 +65,6 @@ impl<E: TokenEndpoint> Upstream<E> {
             timeout: config.timeout,
             deadline: config.deadline,
             max_attempts: config.max_attempts,
-            connections: Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)),
             budget: Budget::default(),
             breaker: CircuitBreaker::default(),
             stats,
@@ -66,7 +78,7 @@ impl<E: TokenEndpoint> Upstream<E> {
     /// at once, after 0 attempts.
     pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
         let began = Instant::now();
-        let connection = timeout(deadline, self.connection())
+        let place = timeout(deadline, self.place())
             .await
             .map_err(|_| no_connection(deadline))?;
         // Not before: while the call waited, the breaker may have opened.
@@ -77,32 +89,31 @@ impl<E: TokenEndpoint> Upstream<E> {
             deadline,
             max_attempts: self.max_attempts,
         };
-        // During a backoff, other calls use the connection.
-        let connection = Mutex::new(Some(connection));
+        // During a backoff, other calls use the place.
+        let place = Mutex::new(Some(place));
         let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
-            let first = connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            let _connection = match first {
-                Some(connection) => connection,
-                None => self.connection().await,
+            let first = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let place = match first {
+                Some(place) => place,
+                None => self.place().await,
             };
             self.stats.upstream_requests.add();
-            self.endpoint.request_token(user).await
+            let _in_flight = self.stats.upstream_in_flight.enter();
+            self.endpoint.request_token(place, user).await
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
         match &outcome {
             Err(error) if error.code == Code::Timeout && is_short => {}
+            Err(error) if error.is_local => {}
             _ => permit.record(&outcome),
         }
         outcome
     }
 
-    async fn connection(&self) -> SemaphorePermit<'_> {
-        let permit = self.connections.acquire().await;
-        permit.expect("the semaphore is never closed")
+    async fn place(&self) -> E::Place {
+        let _waiting = self.stats.upstream_waiting.enter();
+        self.endpoint.place().await
     }
 
     /// The endpoint, for tests that inspect it.
@@ -116,8 +127,8 @@ fn no_connection(deadline: Duration) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Could not obtain a token within {} ms (deadline): all connections to Velt were in use, so no \
-             request was sent. Raise deadline, or maxConnections.",
+            "Could not obtain a token within {} ms (deadline): no connection to Velt was free in time, so \
+             no request was sent. Raise deadline, or maxConnections.",
             deadline.as_millis(),
         ),
     )
