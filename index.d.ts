@@ -242,8 +242,15 @@ export interface VeltAuthStats {
   refreshes: number
   /** Lookups that found a token in the shared cache. */
   sharedHits: number
-  /** Requests sent to Velt, including retries. */
+  /**
+   * Requests sent to Velt, including retries. A request that is sent again because its connection was
+   * closed at the same time counts once.
+   */
   upstreamRequests: number
+  /** Requests to Velt in flight at the moment: they have a connection, or are opening one. */
+  upstreamInFlight: number
+  /** Requests that wait for a connection to Velt at the moment. */
+  upstreamWaiting: number
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**

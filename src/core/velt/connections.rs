@@ -12,9 +12,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,7 +62,6 @@ struct Pool {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     protocol: Protocol,
     /// Connections that are being opened.
@@ -75,14 +72,15 @@ struct State {
     idle: Vec<Idle>,
     /// Connections of HTTP/2.
     shared: Vec<Arc<Shared>>,
+    /// How many requests at once the server allows on each of them.
+    max_streams: usize,
     waiting: VecDeque<Waiting>,
     has_reaper: bool,
 }
 
 /// The protocol of the newest connection.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    #[default]
     Unknown,
     Http1,
     Http2,
@@ -97,8 +95,6 @@ struct Idle {
 struct Shared {
     sender: http2::SendRequest<Body>,
     opened: Instant,
-    /// How many requests the server allows at once.
-    max_streams: AtomicUsize,
     usage: Mutex<Usage>,
 }
 
@@ -160,7 +156,13 @@ impl Connections {
             timeout,
             state: Mutex::new(State {
                 protocol,
-                ..State::default()
+                dialing: 0,
+                busy: 0,
+                idle: Vec::new(),
+                shared: Vec::new(),
+                max_streams: MAX_STREAMS,
+                waiting: VecDeque::new(),
+                has_reaper: false,
             }),
         }))
     }
@@ -287,7 +289,7 @@ impl State {
         });
         let freest = shared.min_by_key(|shared| shared.streams());
         if let Some(freest) = freest {
-            if freest.has_free_stream() {
+            if freest.streams() < self.max_streams {
                 freest.usage().streams += 1;
                 return Some(Kind::Http2(Arc::clone(freest)));
             }
@@ -352,10 +354,6 @@ impl Shared {
         let is_idle = usage.streams == 0;
         self.sender.is_closed() || (is_idle && usage.idle_since.elapsed() >= IDLE_TIMEOUT)
     }
-
-    fn has_free_stream(&self) -> bool {
-        self.streams() < self.max_streams.load(Ordering::Relaxed)
-    }
 }
 
 impl Place {
@@ -411,7 +409,10 @@ impl Place {
     async fn open(&mut self) -> Result<(), BoxError> {
         let Stream { io, is_http2 } = self.pool.connector.open().await?;
         let (kind, protocol) = if is_http2 {
+            let max_streams = self.pool.lock().max_streams;
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                // Until the server has sent its own limit.
+                .initial_max_send_streams(max_streams)
                 .timer(TokioTimer::new())
                 .keep_alive_interval(PING_AFTER)
                 .keep_alive_timeout(PING_TIMEOUT)
@@ -421,13 +422,12 @@ impl Place {
             let shared = Arc::new(Shared {
                 sender,
                 opened: now,
-                max_streams: AtomicUsize::new(MAX_STREAMS),
                 usage: Mutex::new(Usage {
                     streams: 1,
                     idle_since: now,
                 }),
             });
-            drive(connection, &shared, &self.pool);
+            drive(connection, &self.pool);
             (Kind::Http2(shared), Protocol::Http2)
         } else {
             let (sender, connection) = http1::handshake(io).await?;
@@ -481,27 +481,30 @@ impl Drop for Place {
 }
 
 /// Runs an HTTP/2 connection until it ends, or until the server accepts no more requests on it.
-fn drive(
-    connection: http2::Connection<Box<dyn Io>, Body, TokioExecutor>,
-    shared: &Arc<Shared>,
-    pool: &Arc<Pool>,
-) {
-    let (shared, pool) = (Arc::downgrade(shared), Arc::downgrade(pool));
+fn drive(connection: http2::Connection<Box<dyn Io>, Body, TokioExecutor>, pool: &Arc<Pool>) {
+    let pool = Arc::downgrade(pool);
     tokio::spawn(async move {
         let mut connection = pin!(connection);
+        let mut max_streams = connection.current_max_send_streams();
         poll_fn(|context| {
-            let polled = connection.as_mut().poll(context);
-            if let (Poll::Pending, Some(shared)) = (&polled, Weak::upgrade(&shared)) {
-                let max = connection.current_max_send_streams().clamp(1, MAX_STREAMS);
-                shared.max_streams.store(max, Ordering::Relaxed);
+            let polled = connection.as_mut().poll(context).map(drop);
+            let current = connection.current_max_send_streams();
+            if std::mem::replace(&mut max_streams, current) != current {
+                change(&pool, |state| {
+                    state.max_streams = current.clamp(1, MAX_STREAMS)
+                });
             }
-            polled.map(drop)
+            polled
         })
         .await;
-        if let Some(pool) = Weak::upgrade(&pool) {
-            pool.update(State::remove_expired);
-        }
+        change(&pool, State::remove_expired);
     });
+}
+
+fn change(pool: &Weak<Pool>, change: impl FnOnce(&mut State)) {
+    if let Some(pool) = pool.upgrade() {
+        pool.update(change);
+    }
 }
 
 /// HTTP/1.1 has the host in a header, and not in the first line.

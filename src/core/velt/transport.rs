@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use rustls::{AlertDescription, CertificateError};
 use tokio::time::Instant;
 use url::Url;
@@ -23,6 +24,9 @@ use crate::core::error::{Code, Error};
 const EMFILE: i32 = if cfg!(windows) { 10024 } else { 24 };
 /// The system has too many open files.
 const ENFILE: i32 = 23;
+/// How often a request that the server refused is sent again. A server refuses requests on a new
+/// connection of HTTP/2 if they arrive before its limit for requests at once is known.
+const MAX_REFUSALS: u32 = 3;
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -76,21 +80,10 @@ impl Transport {
     /// come from Velt.
     pub async fn post(&self, place: Place, body: Vec<u8>) -> Result<Response, Error> {
         let body = Bytes::from(body);
-        let began = Instant::now();
-        let sent = match place.send(self.request(&body)).await {
-            // Sent again at once, and only once: this is no failure of Velt. If Velt has received the first
-            // request, it makes two tokens, which does no harm.
-            Err(Failure::Dead(_)) => {
-                let place = self.connections.place_on_newer(began).await;
-                place.send(self.request(&body)).await
-            }
-            Err(Failure::Refused(_)) => {
-                let place = self.connections.place().await;
-                place.send(self.request(&body)).await
-            }
-            sent => sent,
-        };
-        let (place, response) = sent.map_err(|failure| self.failure(failure))?;
+        let (place, response) = self
+            .send(place, &body)
+            .await
+            .map_err(|failure| self.failure(failure))?;
         let (head, mut frames) = response.into_parts();
         let status = head.status.as_u16();
         let mut body = Vec::new();
@@ -114,6 +107,30 @@ impl Transport {
             headers: head.headers,
             body,
         })
+    }
+
+    /// Sends `body` until a response begins. A request is sent again at once if its connection was closed
+    /// by the other side at the same time, or if the server refused it: neither is a failure of Velt. If
+    /// Velt has received the first request, it makes two tokens, which does no harm.
+    async fn send(
+        &self,
+        place: Place,
+        body: &Bytes,
+    ) -> Result<(Place, http::Response<Incoming>), Failure> {
+        let began = Instant::now();
+        let mut sent = place.send(self.request(body)).await;
+        for _ in 0..MAX_REFUSALS {
+            if !matches!(sent, Err(Failure::Refused(_))) {
+                break;
+            }
+            let place = self.connections.place().await;
+            sent = place.send(self.request(body)).await;
+        }
+        if matches!(sent, Err(Failure::Dead(_))) {
+            let place = self.connections.place_on_newer(began).await;
+            sent = place.send(self.request(body)).await;
+        }
+        sent
     }
 
     fn request(&self, body: &Bytes) -> Request<Full<Bytes>> {
