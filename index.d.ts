@@ -140,8 +140,10 @@ export interface VeltAuthClientOptions {
   /** The number of requests that one call may send, 1 to 10. 1 means no retries. Default: 3. */
   maxAttempts?: number | null | undefined
   /**
-   * The number of connections to Velt that the client may have at the same time, from 1. Further requests
-   * wait in a queue (first in, first out), within `deadline`. Default: 128.
+   * The number of connections to Velt that the client may have at the same time, from 1. With HTTP/2, the
+   * client uses at most 16 of them, each for up to 100 requests at once; with HTTP/1.1, each connection
+   * is for one request at a time. Further requests wait in a queue (first in, first out), within
+   * `deadline`. Default: 128.
    */
   maxConnections?: number | null | undefined
   /**

@@ -187,6 +187,10 @@ impl Debug for Pool {
 
 impl Pool {
     async fn place(self: &Arc<Self>, opened_after: Option<Instant>) -> Place {
+        if let Some(kind) = self.lock().find_at_once(opened_after, self.max) {
+            let pool = Arc::clone(self);
+            return Place { pool, kind };
+        }
         let (sender, mut place) = oneshot::channel();
         let waiting = Waiting {
             since: Instant::now(),
@@ -268,6 +272,14 @@ impl Pool {
 }
 
 impl State {
+    /// A place for a new request, if no other one waits.
+    fn find_at_once(&mut self, opened_after: Option<Instant>, max: usize) -> Option<Kind> {
+        if !self.waiting.is_empty() {
+            return None;
+        }
+        self.find(Instant::now(), opened_after, max)
+    }
+
     /// A place for the first request that waits.
     fn find(&mut self, since: Instant, opened_after: Option<Instant>, max: usize) -> Option<Kind> {
         while opened_after.is_none()
