@@ -294,23 +294,27 @@ impl State {
             }
         }
         self.shared.retain(|shared| !shared.is_expired());
-        let mut is_hopeless = true;
-        let shared = self.shared.iter().filter(|shared| match opened_after {
-            Some(time) => shared.opened >= time,
-            None => true,
-        });
-        let freest = shared.min_by_key(|shared| shared.streams());
-        if let Some(freest) = freest {
-            if freest.streams() < self.max_streams {
-                freest.usage().streams += 1;
-                return Some(Kind::Http2(Arc::clone(freest)));
-            }
-            is_hopeless = false;
+        let shared = || {
+            self.shared.iter().filter(|shared| match opened_after {
+                Some(time) => shared.opened >= time,
+                None => true,
+            })
+        };
+        // The oldest connection that has room, so that connections that are no longer needed become idle.
+        let most = REQUESTS_PER_DIAL.min(self.max_streams);
+        let oldest = shared().find(|shared| shared.streams() < most);
+        let freest = oldest.or_else(|| shared().min_by_key(|shared| shared.streams()));
+        if let Some(freest) = freest
+            && freest.streams() < self.max_streams
+        {
+            freest.usage().streams += 1;
+            return Some(Kind::Http2(Arc::clone(freest)));
         }
+        let must_wait = freest.is_some();
         let is_impatient = since.elapsed() >= PATIENCE;
         let may_dial = match self.protocol {
             Protocol::Http1 => true,
-            _ if !is_hopeless => false,
+            _ if must_wait => false,
             _ if is_impatient => true,
             _ => {
                 self.dialing < self.waiting.len().div_ceil(REQUESTS_PER_DIAL)
@@ -503,7 +507,7 @@ fn drive(connection: http2::Connection<Box<dyn Io>, Body, TokioExecutor>, pool: 
             let current = connection.current_max_send_streams();
             if std::mem::replace(&mut max_streams, current) != current {
                 change(&pool, |state| {
-                    state.max_streams = current.clamp(1, MAX_STREAMS)
+                    state.max_streams = current.clamp(1, MAX_STREAMS);
                 });
             }
             polled

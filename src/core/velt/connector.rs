@@ -36,7 +36,7 @@ type Tcp = HttpConnector<Dns>;
 #[derive(Clone, Debug)]
 enum Route {
     Direct(HttpsConnector<Tcp>),
-    Proxy(HttpsConnector<Tunnel<HttpsConnector<Tcp>>>),
+    Proxy(Box<HttpsConnector<Tunnel<HttpsConnector<Tcp>>>>),
 }
 
 /// An open connection, before its first byte of HTTP.
@@ -75,7 +75,7 @@ impl Connector {
                 if let Some(credentials) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(credentials.clone());
                 }
-                Route::Proxy(HttpsConnector::from((tunnel, tls_with_http2)))
+                Route::Proxy(Box::new(HttpsConnector::from((tunnel, tls_with_http2))))
             }
         };
         Ok(Self { server, route, dns })
