@@ -1,5 +1,5 @@
-// Browser bundles of the package: they must not contain the server's code, and velt-auth/browser
-// must be small.
+// Bundles of the package for browsers and edge runtimes: they must not contain the server's code, and
+// velt-auth/browser must be small.
 
 import assert from 'node:assert/strict'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
@@ -10,6 +10,15 @@ import { gzipSync } from 'node:zlib'
 import * as esbuild from 'esbuild'
 import * as vite from 'vite'
 import { CHECKOUT, temporaryFolder } from './support/processes.mjs'
+
+/** The conditions with which each tool resolves packages for Workers or an edge runtime. */
+const EDGE = {
+  'Cloudflare (wrangler)': ['workerd', 'worker', 'browser'],
+  'Vercel Edge, Next.js Edge': ['edge-light', 'worker', 'browser'],
+  'Fastly Compute': ['fastly'],
+}
+const EDGE_SENTENCE =
+  /^velt-auth cannot run here: Workers and edge runtimes do not load native addons/
 
 const SENTENCE = 'velt-auth runs on your server; import velt-auth/browser'
 
@@ -44,6 +53,20 @@ const BUNDLERS = {
     })
     return output[0].code
   },
+}
+
+for (const [name, conditions] of Object.entries(EDGE)) {
+  test(`${name}: the main entry throws when it is loaded, and contains no server code`, async (t) => {
+    const { entry } = await app(
+      t,
+      "import { VeltAuthClient } from 'velt-auth'\nnew VeltAuthClient()",
+    )
+    const options = { bundle: true, logLevel: 'silent', write: false, conditions }
+    const { outputFiles } = await esbuild.build({ entryPoints: [entry], ...options })
+    const [{ text }] = outputFiles
+    assert.throws(() => runInNewContext(text), { message: EDGE_SENTENCE })
+    assert.ok(!text.includes('VELT_AUTH_TOKEN'))
+  })
 }
 
 for (const [name, bundle] of Object.entries(BUNDLERS)) {

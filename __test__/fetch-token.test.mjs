@@ -11,18 +11,23 @@ import { listen } from './support/servers.mjs'
 async function startEndpoint(t, ...answers) {
   const asked = []
   const server = createServer(({ method, headers }, res) => {
-    asked.push({ at: Date.now(), method, cacheControl: headers['cache-control'] })
+    const { 'cache-control': cacheControl, authorization } = headers
+    asked.push({ at: Date.now(), method, cacheControl, authorization })
     const { status = 200, headers: extra = {}, body } = answers[asked.length - 1] ?? answers.at(-1)
     if (status === 'reset') return res.destroy()
+    if (status === 'stall') return
     res.writeHead(status, extra).end(typeof body === 'string' ? body : JSON.stringify(body))
   })
   const { url } = await listen(t, server, 'http://127.0.0.1')
   return { asked, url }
 }
 
-const token = (name, validity = 60_000) => ({
-  body: { token: name, expiresAt: Date.now() + validity },
+/** A response of an endpoint whose clock differs from the browser's by `skew` milliseconds. */
+const token = (name, expiresIn = 60_000, skew = 0) => ({
+  body: { token: name, expiresAt: Date.now() + expiresIn + skew, expiresIn },
 })
+const DAY = 24 * 60 * 60 * 1000
+const user = { userId: 'ada' }
 const problem = (status, code, retryable, headers) => ({
   status,
   headers,
@@ -31,10 +36,123 @@ const problem = (status, code, retryable, headers) => ({
 const soon = { 'retry-after': '0' }
 
 test('fetchVeltToken sends one POST and resolves to the token', async (t) => {
-  const answer = token('t1')
-  const { asked, url } = await startEndpoint(t, answer)
-  assert.deepEqual(await fetchVeltToken(url), answer.body)
+  const { asked, url } = await startEndpoint(t, token('t1', 1000))
+  const before = Date.now()
+  const { token: fetched, expiresAt } = await fetchVeltToken(url)
+  assert.equal(fetched, 't1')
+  // It is counted from the time of the request, so it is never later than the end of the token.
+  assert.ok(expiresAt >= before + 999 && expiresAt <= asked[0].at + 1001)
   assert.deepEqual([asked.length, asked[0].method], [1, 'POST'])
+})
+
+test('a wrong clock in the browser changes nothing', async (t) => {
+  for (const skew of [-3 * DAY, 3 * DAY]) {
+    const answers = [token('t1', 60_000, skew), token('t2', 0, skew), token('t3', 60_000, skew)]
+    const { asked, url } = await startEndpoint(t, ...answers)
+    const { generateToken } = createAuthProvider({ user, endpoint: url })
+    for (const name of ['t1', 't2', 't3']) assert.equal(await generateToken(), name)
+    // Only `t1` was unexpired at the next call.
+    const asksForNew = asked.map(({ cacheControl }) => cacheControl === 'no-cache')
+    assert.deepEqual(asksForNew, [false, true, false])
+    assert.ok(Math.abs((await fetchVeltToken(url)).expiresAt - Date.now() - 60_000) < 30_000)
+  }
+})
+
+test('an endpoint that sends the result of getToken works too', async (t) => {
+  const expiresAt = Date.now() + 60_000
+  const { url } = await startEndpoint(t, { body: { token: 't1', expiresAt } })
+  assert.ok(Math.abs((await fetchVeltToken(url)).expiresAt - expiresAt) < 30_000)
+})
+
+test('headers: an object, or a function that is called for each request and each retry', async (t) => {
+  const failure = problem(503, 'unavailable', true, soon)
+  const { asked, url } = await startEndpoint(t, failure, token('t1'), token('t2'), token('t3'))
+  let bearer = 0
+  const headers = async () => ({ authorization: `Bearer ${++bearer}` })
+  const { generateToken } = createAuthProvider({ user, endpoint: url, headers })
+  await generateToken()
+  await generateToken()
+  await fetchVeltToken(url, { headers: { Authorization: 'Bearer fixed' }, fresh: true })
+  assert.deepEqual(
+    asked.map(({ authorization, cacheControl }) => [authorization, cacheControl === 'no-cache']),
+    [
+      ['Bearer 1', false],
+      ['Bearer 2', false],
+      ['Bearer 3', true],
+      ['Bearer fixed', true],
+    ],
+  )
+})
+
+test('an error of the function headers rejects the call at once, and no request is sent', async (t) => {
+  const { asked, url } = await startEndpoint(t, token('t1'))
+  const signedOut = new Error('signed out')
+  const secret = 'Bearer s3cret\n\u{1F600}'
+  for (const [headers, error] of [
+    [() => Promise.reject(signedOut), signedOut],
+    [
+      () => {
+        throw signedOut
+      },
+      signedOut,
+    ],
+    [() => undefined, { name: 'TypeError', message: /^headers must be an object such as/ }],
+    [
+      async () => ({ authorization: undefined }),
+      { message: /^headers\['authorization'\] must be a s/ },
+    ],
+    [() => ({ authorization: secret }), { message: /^headers\['authorization'\] has a character/ }],
+  ]) {
+    const failure = fetchVeltToken(url, { headers })
+    await assert.rejects(failure, error)
+    const { message, cause } = await failure.catch((error) => error)
+    assert.ok(!`${message} ${cause}`.includes('s3cret'))
+  }
+  assert.equal(asked.length, 0)
+})
+
+test('signal cancels the function headers, the request and the wait before a retry', async (t) => {
+  const reason = new Error('left the page')
+  const never = new Promise(() => {})
+  for (const [answers, options, requests] of [
+    [[], { headers: () => never }, 0],
+    [[{ status: 'stall' }], {}, 1],
+    [[problem(503, 'unavailable', true, { 'retry-after': '50' })], {}, 1],
+  ]) {
+    const { asked, url } = await startEndpoint(t, ...answers)
+    const controller = new AbortController()
+    const calls = [
+      fetchVeltToken(url, { ...options, signal: controller.signal }),
+      createAuthProvider({
+        user,
+        endpoint: url,
+        ...options,
+        signal: controller.signal,
+      }).generateToken(),
+    ].map((call) => call.catch((error) => error))
+    while (asked.length < 2 * requests) await new Promise(setImmediate)
+    controller.abort(reason)
+    assert.deepEqual(await Promise.all(calls), [reason, reason])
+    const late = fetchVeltToken(url, { signal: controller.signal })
+    assert.equal(await late.catch((error) => error), reason)
+    assert.equal(asked.length, 2 * requests)
+  }
+})
+
+test('wrong options are a TypeError that says what to write', async () => {
+  const make = (options) => createAuthProvider({ user, ...options })
+  for (const [options, message] of [
+    [{ headers: 'Bearer x' }, /options\.headers must be an object such as .*, not string/],
+    [{ headers: { authorization: 7 } }, /options\.headers\['authorization'\] must be a string/],
+    [{ headers: new Headers({ a: 'b' }) }, /options\.headers must be .*, not Headers/],
+    [{ headers: { 'a b': 'c' } }, /options\.headers\['a b'\] has a character/],
+    [{ credentials: true }, /options\.credentials must be 'same-origin', 'include' or 'omit'/],
+    [{ signal: new AbortController() }, /options\.signal must be an AbortSignal/],
+    [{ header: {} }, /options cannot have 'header'/],
+  ]) {
+    assert.throws(() => make(options), { name: 'TypeError', message })
+    await assert.rejects(fetchVeltToken('/', options), { name: 'TypeError', message })
+  }
 })
 
 test('transient failures are retried', async (t) => {
@@ -101,8 +219,7 @@ test('without Retry-After, three retries wait 1, 2 and 4 seconds or more', async
 })
 
 test('concurrent generateToken calls share a request, and later calls send a new one', async (t) => {
-  const { asked, url } = await startEndpoint(t, token('t1'), token('t2', -1), token('t3'))
-  const user = { userId: 'ada' }
+  const { asked, url } = await startEndpoint(t, token('t1'), token('t2', 0), token('t3'))
   const provider = createAuthProvider({ user, endpoint: url })
   assert.equal(provider.user, user)
   const together = [provider.generateToken(), provider.generateToken()]
@@ -118,7 +235,7 @@ test('concurrent generateToken calls share a request, and later calls send a new
 
 test('a failed generateToken does not fail the next one', async (t) => {
   const { url } = await startEndpoint(t, problem(401, 'unauthenticated', false), token('t1'))
-  const { generateToken } = createAuthProvider({ user: { userId: 'ada' }, endpoint: url })
+  const { generateToken } = createAuthProvider({ user, endpoint: url })
   await assert.rejects(generateToken(), { code: 'unauthenticated' })
   assert.equal(await generateToken(), 't1')
 })

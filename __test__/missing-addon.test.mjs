@@ -1,9 +1,9 @@
 // A missing or wrong addon: the error names the platform package, the likely cause and the fix.
 
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { test } from 'node:test'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { describe, test } from 'node:test'
 import { copyPackage, copyPackageWithAddon, fakePlatformPackage } from './support/copies.mjs'
 import { runNode, temporaryFolder } from './support/processes.mjs'
 
@@ -88,4 +88,58 @@ test('a binary that the system cannot load: the message says why', async (t) => 
 test('an unsupported system: the message lists the supported ones', async (t) => {
   const said = await failure(await installed(t), ['freebsd', 'x64'])
   assert.match(said, /^velt-auth has no binary for freebsd-x64\. It supports linux-x64-gnu, /)
+})
+
+describe('VELT_AUTH_ADDON', () => {
+  const addon = resolve(`velt-auth.${HERE}.node`)
+
+  /** Loads the package from `folder`, which has no addon, and prints the error, or a token's user. */
+  const load = (folder, path) =>
+    runNode(
+      `
+      import { createRequire } from 'node:module'
+      import { startEmulator } from 'velt-auth/emulator'
+      const { url: baseUrl, apiKey, authToken, verify, close } = await startEmulator()
+      try {
+        const { generateVeltAuthToken } = createRequire(${JSON.stringify(join(folder, 'x.js'))})('velt-auth')
+        const token = await generateVeltAuthToken('ada', { baseUrl, apiKey, authToken })
+        console.log(verify(token).userId)
+      } catch (error) {
+        console.log(error.message)
+      }
+      await close()
+    `,
+      { VELT_AUTH_ADDON: path },
+    )
+
+  test('the addon is loaded from that path, under any name', async (t) => {
+    const folder = await installed(t)
+    const copy = join(folder, 'any name.bin')
+    copyFileSync(addon, copy)
+    assert.equal(await load(folder, copy), 'ada\n')
+    assert.equal(await load(folder, relative('.', copy)), 'ada\n')
+  })
+
+  test('a wrong path: the message names the variable, the path, the package and the cause', async (t) => {
+    const folder = await installed(t)
+    const garbage = join(folder, 'garbage.node')
+    writeFileSync(garbage, 'no addon at all')
+    for (const path of [join(folder, 'none.node'), garbage]) {
+      const said = await load(folder, path)
+      assert.ok(
+        said.startsWith(`velt-auth ${version} cannot load ${path}, the value of VELT_AUTH_ADDON.`),
+      )
+      assert.ok(
+        said.includes(`velt-auth-${HERE}`) && said.includes(`in version ${version}. The cause: `),
+      )
+    }
+  })
+
+  test('an addon of another version: the message names both versions', async (t) => {
+    const folder = await installed(t)
+    const file = join(folder, 'node_modules/velt-auth/package.json')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(`"${version}"`, '"0.0.1"'))
+    const said = await load(folder, addon)
+    assert.match(said, new RegExp(`in version 0\\.0\\.1\\. The cause: its version is ${version}`))
+  })
 })

@@ -4,7 +4,7 @@
 'use strict'
 
 const { existsSync } = require('node:fs')
-const { join } = require('node:path')
+const { join, resolve } = require('node:path')
 const { version } = require('../package.json')
 
 /**
@@ -25,11 +25,13 @@ const PACKAGES = /** @type {Record<string, () => any>} */ ({
 /** @returns {typeof import('./addon.js')} */
 function load() {
   const platform = `${process.platform}-${process.arch}`
+  // On Linux there are two packages (glibc and musl). Only the right one loads, so both are tried.
+  const names = Object.keys(PACKAGES).filter((name) => `${name}-`.startsWith(`${platform}-`))
+  const override = process.env.VELT_AUTH_ADDON
+  if (override) return loadOverride(resolve(override), names)
   /** @type {Record<string, unknown>} */
   const failures = {}
-  // On Linux there are two packages (glibc and musl). Only the right one loads, so both are tried.
-  for (const name of Object.keys(PACKAGES)) {
-    if (name !== platform && !name.startsWith(`${platform}-`)) continue
+  for (const name of names) {
     try {
       return loadOne(name)
     } catch (error) {
@@ -45,6 +47,30 @@ function loadOne(name) {
   const addon = existsSync(builtHere) ? require(builtHere) : PACKAGES[name]()
   if (addon.VERSION !== version) throw new Error(`its version is ${addon.VERSION}`)
   return addon
+}
+
+/**
+ * VELT_AUTH_ADDON is for single executables, which have no node_modules. `require(path)` would fail there,
+ * because their `require` loads only the modules of Node.
+ *
+ * @param {string} path
+ * @param {string[]} names of the platforms that this process may be
+ */
+function loadOverride(path, names) {
+  const loaded = { exports: /** @type {any} */ ({}) }
+  try {
+    process.dlopen(loaded, path)
+    const { VERSION = 'unknown' } = loaded.exports
+    if (VERSION !== version) throw new Error(`its version is ${VERSION}`)
+  } catch (cause) {
+    const packages = names.map((name) => `velt-auth-${name}`).join(' or ')
+    throw new Error(
+      `velt-auth ${version} cannot load ${path}, the value of VELT_AUTH_ADDON. Set it to the file ` +
+        `*.node of ${packages}, in version ${version}. The cause: ${/** @type {Error} */ (cause).message}`,
+      { cause },
+    )
+  }
+  return loaded.exports
 }
 
 module.exports = load()

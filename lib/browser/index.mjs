@@ -32,26 +32,26 @@ export class VeltTokenError extends Error {
   }
 }
 
+/** The options that both functions pass on to the request. */
+const REQUEST_OPTIONS = ['headers', 'credentials', 'signal']
+const EXAMPLE_HEADERS = "{ authorization: 'Bearer …' }"
+
 /** @type {typeof import('./index.mjs').fetchVeltToken} */
 export async function fetchVeltToken(endpoint = '/api/velt/token', options = {}) {
+  const path = 'fetchVeltToken: options'
   requireType('string', 'fetchVeltToken: endpoint', endpoint, "'/api/velt/token'")
-  requireType('object', 'fetchVeltToken: options', options, '{ fresh: true }')
-  requireFields(['fresh'], 'fetchVeltToken: options', options)
-  const { fresh = false } = options
-  for (let attempt = 1; ; attempt++) {
-    const result = await sendRequest(endpoint, fresh)
-    if (!(result instanceof VeltTokenError)) return result
-    const delay = result.retryAfter ?? 500 * 2 ** attempt
-    if (!result.retryable || attempt === MAX_ATTEMPTS || delay > MAX_RETRY_DELAY) throw result
-    // Jitter only adds time, since `Retry-After` is a minimum. It spreads the retries of many browsers.
-    await new Promise((resolve) => setTimeout(resolve, delay * (1 + Math.random() / 2)))
-  }
+  requireType('object', path, options, '{ fresh: true }')
+  requireFields(['fresh', ...REQUEST_OPTIONS], path, options)
+  requireRequestOptions(path, options)
+  const { token, expiresIn } = await requestToken(endpoint, options)
+  return { token, expiresAt: Date.now() + expiresIn }
 }
 
 /** @type {typeof import('./index.mjs').createAuthProvider} */
 export function createAuthProvider(options) {
   validateOptions(options)
-  const { user, endpoint } = options
+  const { user, endpoint = '/api/velt/token', ...requestOptions } = options
+  // Not a time of the computer's clock, which the visitor can change.
   let expiresAt = 0
   /** @type {Promise<string> | undefined} */
   let pending
@@ -59,9 +59,10 @@ export function createAuthProvider(options) {
   async function generate() {
     try {
       // A call before the last token has expired means that Velt rejected that token.
-      const response = await fetchVeltToken(endpoint, { fresh: Date.now() < expiresAt })
-      expiresAt = response.expiresAt
-      return response.token
+      const fresh = performance.now() < expiresAt
+      const { token, expiresIn } = await requestToken(endpoint, { ...requestOptions, fresh })
+      expiresAt = performance.now() + expiresIn
+      return token
     } finally {
       pending = undefined
     }
@@ -69,7 +70,7 @@ export function createAuthProvider(options) {
 
   return {
     user,
-    // Velt's SDK must not retry, because `fetchVeltToken` already retries transient failures.
+    // Velt's SDK must not retry, because `requestToken` already retries transient failures.
     retryConfig: { retryCount: 0 },
     generateToken: () => {
       pending ??= generate()
@@ -82,13 +83,50 @@ export function createAuthProvider(options) {
 function validateOptions(options) {
   const path = 'createAuthProvider: options'
   requireType('object', path, options, "{ user: { userId: 'ada' } }")
-  requireFields(['user', 'endpoint'], path, options)
+  requireFields(['user', 'endpoint', ...REQUEST_OPTIONS], path, options)
   const { user, endpoint } = options
   requireType('object', `${path}.user`, user, "{ userId: 'ada' }")
   requireType('string', `${path}.user.userId`, user.userId)
   if (endpoint !== undefined) {
     requireType('string', `${path}.endpoint`, endpoint, "'/api/velt/token'")
   }
+  requireRequestOptions(path, options)
+}
+
+/**
+ * @param {string} path
+ * @param {import('./index.mjs').RequestOptions} options
+ */
+function requireRequestOptions(path, { headers, credentials, signal }) {
+  if (headers !== undefined && typeof headers !== 'function') toHeaders(headers, `${path}.headers`)
+  if (credentials !== undefined && !['same-origin', 'include', 'omit'].includes(credentials)) {
+    throw new TypeError(`${path}.credentials must be 'same-origin', 'include' or 'omit'.`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`${path}.signal must be an AbortSignal.`)
+  }
+}
+
+/**
+ * An error names the header and not its value, which may be a secret.
+ *
+ * @param {Record<string, string>} values
+ * @param {string} path
+ */
+function toHeaders(values, path) {
+  requireType('object', path, values, EXAMPLE_HEADERS)
+  if (values instanceof Headers)
+    throw new TypeError(`${path} must be ${EXAMPLE_HEADERS}, not Headers.`)
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(values)) {
+    requireType('string', `${path}['${name}']`, value)
+    try {
+      headers.set(name, value)
+    } catch {
+      throw new TypeError(`${path}['${name}'] has a character that a header cannot have.`)
+    }
+  }
+  return headers
 }
 
 /**
@@ -121,24 +159,93 @@ function requireFields(known, path, value) {
 }
 
 /**
+ * @typedef {import('./index.mjs').RequestOptions & { fresh?: boolean }} Options
+ *
  * @param {string} endpoint
- * @param {boolean} fresh
+ * @param {Options} options
  */
-async function sendRequest(endpoint, fresh) {
+async function requestToken(endpoint, options) {
+  for (let attempt = 1; ; attempt++) {
+    const result = await sendRequest(endpoint, options)
+    if (!(result instanceof VeltTokenError)) return result
+    const delay = result.retryAfter ?? 500 * 2 ** attempt
+    if (!result.retryable || attempt === MAX_ATTEMPTS || delay > MAX_RETRY_DELAY) throw result
+    // Jitter only adds time, since `Retry-After` is a minimum. It spreads the retries of many browsers.
+    const jittered = delay * (1 + Math.random() / 2)
+    await unlessAborted(new Promise((resolve) => setTimeout(resolve, jittered)), options.signal)
+  }
+}
+
+/**
+ * @param {string} endpoint
+ * @param {Options} options
+ */
+async function sendRequest(endpoint, { headers = {}, credentials = 'same-origin', signal, fresh }) {
+  signal?.throwIfAborted()
+  const controller = new AbortController()
+  const abort = () => controller.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  let waitingFor = 'the function headers'
+  const timer = setTimeout(() => {
+    controller.abort(networkError(`${waitingFor} within ${TIMEOUT / 1000} seconds`))
+  }, TIMEOUT)
   try {
-    const response = await fetch(endpoint, {
-      method: 'POST',
-      credentials: 'same-origin',
-      headers: fresh ? { 'cache-control': 'no-cache' } : {},
-      signal: AbortSignal.timeout(TIMEOUT),
-    })
-    return tokenOrError(endpoint, response, await response.text())
+    const values =
+      typeof headers === 'function' ? await unlessAborted(headers(), controller.signal) : headers
+    const ownHeaders = toHeaders(values, 'headers')
+    if (fresh) ownHeaders.set('cache-control', 'no-cache')
+    waitingFor = endpoint
+    const init = { method: 'POST', credentials, headers: ownHeaders, signal: controller.signal }
+    const sentAt = performance.now()
+    const response = await fetch(endpoint, init)
+    const result = tokenOrError(endpoint, response, await response.text())
+    // The endpoint counted from an unknown time between the request and the response. The token must
+    // not look valid when it has expired.
+    if (!(result instanceof VeltTokenError)) result.expiresIn -= performance.now() - sentAt
+    return result
   } catch (cause) {
-    return new VeltTokenError(`No response from ${endpoint}.`, {
-      code: 'network_error',
-      retryable: true,
-      cause,
-    })
+    if (signal?.aborted) throw signal.reason
+    // An error of the function `headers` is for its author.
+    if (waitingFor !== endpoint) throw cause
+    return cause instanceof VeltTokenError ? cause : networkError(endpoint, cause)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/**
+ * @param {string} source
+ * @param {unknown} [cause]
+ */
+function networkError(source, cause) {
+  return new VeltTokenError(`No response from ${source}.`, {
+    code: 'network_error',
+    retryable: true,
+    cause,
+  })
+}
+
+/**
+ * Rejects as soon as the signal aborts.
+ *
+ * @template T
+ * @param {T | Promise<T>} value
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<T>}
+ */
+async function unlessAborted(value, signal) {
+  signal?.throwIfAborted()
+  /** @type {() => void} */
+  let abort = () => {}
+  const aborted = new Promise((_resolve, reject) => {
+    abort = () => reject(signal?.reason)
+  })
+  signal?.addEventListener('abort', abort)
+  try {
+    return await Promise.race([value, aborted])
+  } finally {
+    signal?.removeEventListener('abort', abort)
   }
 }
 
@@ -148,8 +255,9 @@ async function sendRequest(endpoint, fresh) {
  * @param {string} body
  */
 function tokenOrError(endpoint, { status, headers }, body) {
-  const { token, expiresAt, error } = parseJson(body)
-  if (status === 200 && typeof token === 'string' && token) return { token, expiresAt }
+  // Without `expiresIn`, the endpoint is not a veltTokenHandler, but returns the result of `getToken`.
+  const { token, expiresAt, expiresIn = expiresAt - Date.now(), error } = parseJson(body)
+  if (status === 200 && typeof token === 'string' && token) return { token, expiresIn }
   const reason =
     error?.message ?? 'the response is not from a veltTokenHandler; check the endpoint.'
   return new VeltTokenError(`${endpoint} responded with ${status}: ${reason}`, {

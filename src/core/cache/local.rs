@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 
+use super::sequence::{Sequence, SequenceNumber};
 use crate::core::error::MAX_RETRY_AFTER;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::User;
@@ -44,17 +45,17 @@ pub enum Lookup {
     Miss,
 }
 
-/// The number of a request, in the order in which requests started. The outcome of an older request
-/// never replaces the outcome of a newer one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct SequenceNumber(u64);
-
+/// The outcome of the newest request for a user.
 #[derive(Debug)]
 struct Entry {
-    token: Token,
     number: SequenceNumber,
-    /// The token is from the shared cache. Its request started before `number`, at an unknown time.
-    is_shared: bool,
+    /// `None` if Velt rejected the user. This entry keeps older tokens out, such as a token in Redis.
+    token: Option<CachedToken>,
+}
+
+#[derive(Debug)]
+struct CachedToken {
+    token: Token,
     refresh_at: SystemTime,
     /// Set if the last refresh failed: the next refresh begins after this time.
     paused_until: Option<SystemTime>,
@@ -67,23 +68,19 @@ struct OfUserId {
     /// first, because its entry is usually removed first.
     cached: Vec<Arc<User>>,
     in_flight: usize,
-    /// The last request before the last invalidation. Outcomes of this request and of older ones are not
-    /// stored.
-    invalidated: SequenceNumber,
-    /// The users that Velt rejected, and the rejected requests. Outcomes of older requests are not
-    /// stored.
-    rejected: Vec<(Arc<User>, SequenceNumber)>,
+    /// How often the user id was invalidated while requests were in flight.
+    invalidations: u64,
 }
 
 #[derive(Debug)]
 struct State {
     entries: LruCache<Arc<User>, Entry>,
     user_ids: HashMap<String, OfUserId>,
+    tokens: usize,
     bytes: usize,
-    last_number: SequenceNumber,
-    /// The last request before the last [`LocalCache::clear`]. Outcomes of this request and of older
-    /// ones are not stored.
-    cleared: SequenceNumber,
+    sequence: Sequence,
+    /// How often all entries were removed.
+    clears: u64,
 }
 
 /// The cached tokens of all users.
@@ -99,6 +96,10 @@ pub struct InFlight {
     cache: Arc<LocalCache>,
     user: Arc<User>,
     number: SequenceNumber,
+    /// [`OfUserId::invalidations`] and [`State::clears`] when the request started. If one of them has
+    /// changed, the outcome is not stored.
+    invalidations: u64,
+    clears: u64,
 }
 
 /// Entries that were removed. To drop a million entries takes long, so drop them where no call waits.
@@ -118,9 +119,10 @@ impl LocalCache {
             state: Mutex::new(State {
                 entries: LruCache::unbounded(),
                 user_ids: HashMap::new(),
+                tokens: 0,
                 bytes: 0,
-                last_number: SequenceNumber::default(),
-                cleared: SequenceNumber::default(),
+                sequence: Sequence::starting_at(SequenceNumber::default()),
+                clears: 0,
             }),
         }
     }
@@ -128,17 +130,18 @@ impl LocalCache {
     /// What to do for a call that requires a token for `user`.
     pub fn look_up(&self, user: &User, requirement: Requirement, now: SystemTime) -> Lookup {
         let mut state = self.lock();
-        let Some(entry) = state.entries.get_mut(user) else {
+        let entry = state.entries.get_mut(user);
+        let Some(cached) = entry.and_then(|entry| entry.token.as_mut()) else {
             return Lookup::Miss;
         };
-        if !entry.token.is_valid(now) {
+        if !cached.token.is_valid(now) {
             state.remove(user);
             return Lookup::Miss;
         }
-        let token = entry.token.clone();
+        let token = cached.token.clone();
         // No pause is longer than `MAX_RETRY_AFTER`. A pause that ends later than that began before the
         // clock was set back, and is ignored.
-        let is_paused = entry
+        let is_paused = cached
             .paused_until
             .is_some_and(|until| now < until && until <= now + MAX_RETRY_AFTER);
         if !requirement.is_met_by(&token, now) {
@@ -148,10 +151,10 @@ impl LocalCache {
                 Lookup::Miss
             };
         }
-        if is_paused || now < entry.refresh_at {
+        if is_paused || now < cached.refresh_at {
             return Lookup::Fresh(token);
         }
-        entry.refresh_at = now + jittered(REFRESH_PAUSE);
+        cached.refresh_at = now + jittered(REFRESH_PAUSE);
         Lookup::NeedsRefresh(token)
     }
 
@@ -159,43 +162,47 @@ impl LocalCache {
     /// requires (stale-if-error).
     pub fn stale(&self, user: &User, now: SystemTime) -> Option<Token> {
         let state = self.lock();
-        let token = &state.entries.peek(user)?.token;
-        token.is_valid(now).then(|| token.clone())
+        let cached = state.entries.peek(user)?.token.as_ref()?;
+        cached.token.is_valid(now).then(|| cached.token.clone())
     }
 
     /// Registers a request. Call this before anything is sent.
     #[must_use]
     pub fn begin(self: &Arc<Self>, user: &Arc<User>) -> InFlight {
         let mut state = self.lock();
-        state.last_number.0 += 1;
-        let number = state.last_number;
+        let number = state.sequence.begin();
+        let clears = state.clears;
         let of_user_id = state.user_ids.entry(user.user_id.clone()).or_default();
         of_user_id.in_flight += 1;
         InFlight {
             cache: Arc::clone(self),
             user: Arc::clone(user),
             number,
+            invalidations: of_user_id.invalidations,
+            clears,
         }
     }
 
     /// Removes all tokens of a user id. Outcomes of its requests in flight are not stored either.
     pub fn invalidate(&self, user_id: &str) {
         let mut state = self.lock();
-        let last = state.last_number;
         let Some(of_user_id) = state.user_ids.get_mut(user_id) else {
             return;
         };
-        of_user_id.invalidated = last;
+        of_user_id.invalidations += 1;
         for user in std::mem::take(&mut of_user_id.cached) {
             state.remove_entry(&user);
         }
         state.tidy(user_id);
     }
 
-    /// Removes all tokens. Outcomes of requests in flight are not stored either.
-    pub fn clear(&self) -> Removed {
+    /// Removes all tokens. Outcomes of requests in flight are not stored either. Later requests are
+    /// numbered from `time` on, a time of Redis's clock.
+    pub fn clear(&self, time: SequenceNumber) -> Removed {
         let mut state = self.lock();
-        state.cleared = state.last_number;
+        state.clears += 1;
+        state.sequence = Sequence::starting_at(time);
+        state.tokens = 0;
         state.bytes = 0;
         Removed {
             _entries: std::mem::replace(&mut state.entries, LruCache::unbounded()),
@@ -203,14 +210,25 @@ impl LocalCache {
         }
     }
 
+    /// Records a time of Redis's clock.
+    pub fn record_time(&self, time: SequenceNumber) {
+        self.lock().sequence.record(time);
+    }
+
     /// How many tokens are cached.
     pub fn len(&self) -> usize {
-        self.lock().entries.len()
+        self.lock().tokens
     }
 
     /// Whether no token is cached.
     pub fn is_empty(&self) -> bool {
-        self.lock().entries.is_empty()
+        self.len() == 0
+    }
+
+    /// How often all tokens were removed.
+    #[cfg(test)]
+    pub fn clears(&self) -> u64 {
+        self.lock().clears
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -219,79 +237,48 @@ impl LocalCache {
 }
 
 impl InFlight {
+    /// Sets the number that Redis gave to the request.
+    pub fn set_number(&mut self, number: SequenceNumber) {
+        self.number = number;
+        let mut state = self.cache.lock();
+        // Before the cache was cleared, the number may have come from a Redis process with another clock.
+        if self.clears == state.clears {
+            state.sequence.record(number);
+        }
+    }
+
     /// Stores the token from this request, unless its user was invalidated or a newer request has ended.
     pub fn store(&self, token: Token) {
-        self.put(token, false);
+        self.cache.lock().put(self, self.number, Some(token));
     }
 
-    /// As [`InFlight::store`], for a token from the shared cache. A rejection since this request began
-    /// may be newer than the token.
-    pub fn store_shared(&self, token: Token) {
-        self.put(token, true);
-    }
-
-    fn put(&self, token: Token, is_shared: bool) {
+    /// Stores a token from the shared cache, in the same way. `number` is the number of the request for
+    /// it. Returns the token to serve: this one, or a newer one. `None` means that Velt has rejected a
+    /// newer request.
+    #[must_use]
+    pub fn store_shared(&self, token: Token, number: SequenceNumber) -> Option<Token> {
         let mut state = self.cache.lock();
-        let of_user_id = state.user_ids.get(&self.user.user_id);
-        let is_rejected = is_shared
-            && of_user_id.is_some_and(|of_user_id| {
-                of_user_id
-                    .rejected
-                    .iter()
-                    .any(|(user, _)| *user == self.user)
-            });
-        if is_rejected || !state.is_newest(self) {
-            return;
+        if let Some(newer) = state.newer(&self.user, number) {
+            return newer.token.as_ref().map(|cached| cached.token.clone());
         }
-        let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
-        let refresh_at = token.received_at() + token.lifetime().mul_f64(share);
-        let entry = Entry {
-            token,
-            number: self.number,
-            is_shared,
-            refresh_at,
-            paused_until: None,
-        };
-        state.insert(&self.user, entry);
-        state.shrink(self.cache.max_entries.get());
+        state.put(self, number, Some(token.clone()));
+        Some(token)
     }
 
-    /// Stores a token that has less validity than required, if the cache has no valid token for the
-    /// user.
-    pub fn store_stale(&self, token: Token, now: SystemTime) {
-        if self.cache.stale(&self.user, now).is_none() {
-            self.store_shared(token);
-        }
+    /// Removes the token of the user, because Velt rejected this request. Tokens from older requests are
+    /// not stored.
+    pub fn reject(&self) {
+        self.cache.lock().put(self, self.number, None);
     }
 
     /// Delays the next refresh, because this request failed. The delay is at least `retry_after`, and at
     /// most [`MAX_RETRY_AFTER`].
     pub fn pause_refresh(&self, retry_after: Option<Duration>, now: SystemTime) {
         let mut state = self.cache.lock();
-        if let Some(entry) = state.entries.peek_mut(&self.user) {
+        let entry = state.entries.peek_mut(&self.user);
+        if let Some(cached) = entry.and_then(|entry| entry.token.as_mut()) {
             let pause = jittered(REFRESH_PAUSE).max(retry_after.unwrap_or_default());
-            entry.paused_until = Some(now + pause.min(MAX_RETRY_AFTER));
-        }
-    }
-
-    /// Removes the token of the user, because Velt rejected this request. Tokens from older requests are
-    /// not stored.
-    pub fn reject(&self) {
-        let mut state = self.cache.lock();
-        let is_shared = |entry: &Entry| entry.is_shared;
-        if state.entries.peek(&self.user).is_some_and(is_shared) {
-            state.remove(&self.user);
-        }
-        if !state.is_newest(self) {
-            return;
-        }
-        state.remove(&self.user);
-        // Only a request that is still in flight can return an older token later.
-        let of_user_id = state.user_ids.get_mut(&self.user.user_id);
-        if let Some(of_user_id) = of_user_id.filter(|of_user_id| of_user_id.in_flight > 1) {
-            of_user_id
-                .rejected
-                .push((Arc::clone(&self.user), self.number));
+            cached.paused_until = Some(now + pause.min(MAX_RETRY_AFTER));
         }
     }
 }
@@ -299,42 +286,44 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.cache.lock();
-        if self.number <= state.cleared {
+        if self.clears != state.clears {
             // `clear` has already removed the state of this user id.
             return;
         }
         if let Some(of_user_id) = state.user_ids.get_mut(&self.user.user_id) {
             of_user_id.in_flight -= 1;
-            if of_user_id.in_flight == 0 {
-                of_user_id.rejected = Vec::new();
-            }
         }
         state.tidy(&self.user.user_id);
     }
 }
 
 impl State {
-    fn is_newest(&self, request: &InFlight) -> bool {
-        let newer = |number: SequenceNumber| number > request.number;
-        let of_user_id = self.user_ids.get(&request.user.user_id);
-        let is_outdated = of_user_id.is_none_or(|of_user_id| {
-            of_user_id.invalidated >= request.number
-                || of_user_id
-                    .rejected
-                    .iter()
-                    .any(|(user, number)| *user == request.user && newer(*number))
-        });
-        let is_older = self
-            .entries
-            .peek(&request.user)
-            .is_some_and(|entry| newer(entry.number));
-        !(is_outdated || is_older || self.cleared >= request.number)
+    /// Stores an outcome, unless the user was invalidated since `request` began, or the outcome of a newer
+    /// request is known.
+    fn put(&mut self, request: &InFlight, number: SequenceNumber, token: Option<Token>) {
+        let InFlight { cache, user, .. } = request;
+        let of_user_id = self.user_ids.get(&user.user_id);
+        let is_invalidated = request.clears != self.clears
+            || of_user_id
+                .is_none_or(|of_user_id| of_user_id.invalidations != request.invalidations);
+        if is_invalidated || self.newer(user, number).is_some() {
+            return;
+        }
+        let token = token.map(CachedToken::new);
+        self.insert(user, Entry { number, token });
+        self.shrink(cache.max_entries.get());
+    }
+
+    /// The outcome of a newer request for `user`.
+    fn newer(&self, user: &User, number: SequenceNumber) -> Option<&Entry> {
+        let entry = self.entries.peek(user)?;
+        (entry.number > number).then_some(entry)
     }
 
     fn insert(&mut self, user: &Arc<User>, entry: Entry) {
-        self.bytes += weight(user, &entry.token);
+        self.count(user, &entry, 1);
         if let Some(old) = self.entries.put(Arc::clone(user), entry) {
-            self.bytes -= weight(user, &old.token);
+            self.count(user, &old, -1);
             return;
         }
         let of_user_id = self.user_ids.entry(user.user_id.clone()).or_default();
@@ -356,7 +345,16 @@ impl State {
 
     fn remove_entry(&mut self, user: &User) {
         if let Some(entry) = self.entries.pop(user) {
-            self.bytes -= weight(user, &entry.token);
+            self.count(user, &entry, -1);
+        }
+    }
+
+    /// Adds an entry to the totals, or subtracts it (`sign` is 1 or -1).
+    fn count(&mut self, user: &User, entry: &Entry, sign: isize) {
+        let bytes = entry.weight(user).cast_signed() * sign;
+        self.bytes = self.bytes.wrapping_add_signed(bytes);
+        if entry.token.is_some() {
+            self.tokens = self.tokens.wrapping_add_signed(sign);
         }
     }
 
@@ -384,9 +382,24 @@ impl State {
     }
 }
 
-/// The approximate number of bytes that an entry takes.
-fn weight(user: &User, token: &Token) -> usize {
-    ENTRY_OVERHEAD + user.heap_bytes() + token.expose().len()
+impl Entry {
+    /// The approximate number of bytes that the entry takes.
+    fn weight(&self, user: &User) -> usize {
+        let token = self.token.as_ref();
+        let token_bytes = token.map_or(0, |cached| cached.token.expose().len());
+        ENTRY_OVERHEAD + user.heap_bytes() + token_bytes
+    }
+}
+
+impl CachedToken {
+    fn new(token: Token) -> Self {
+        let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
+        Self {
+            refresh_at: token.received_at() + token.lifetime().mul_f64(share),
+            token,
+            paused_until: None,
+        }
+    }
 }
 
 /// A random time from `pause` to twice `pause`.

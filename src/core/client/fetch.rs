@@ -37,17 +37,14 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     /// The error of the request to Velt.
     pub async fn fetch(&self, user: &Arc<User>, requirement: Requirement) -> Result<Token, Error> {
         let began = Instant::now();
-        let in_flight = self.local.begin(user);
-        let request = match self.find(user, requirement, began).await {
+        let mut in_flight = self.local.begin(user);
+        let request = match self.find(&in_flight, user, requirement, began).await {
             Ok(Found::Token(token)) => {
                 self.stats.shared_hits.add();
-                in_flight.store_shared(token.clone());
                 return Ok(token);
             }
-            Ok(Found::Nothing(request, stale)) => {
-                if let Some(token) = stale {
-                    in_flight.store_stale(token, self.clock.now());
-                }
+            Ok(Found::Nothing(request)) => {
+                in_flight.set_number(request.number);
                 Some(request)
             }
             Err(Unavailable) => None,
@@ -62,7 +59,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
     /// As [`Fetcher::fetch`].
     pub async fn generate(&self, user: &Arc<User>, deadline: Duration) -> Result<Token, Error> {
         let began = Instant::now();
-        let in_flight = self.local.begin(user);
+        let mut in_flight = self.local.begin(user);
         // The generation must be read before the request. Otherwise an invalidation during the request
         // could be missed.
         let request = match &self.shared {
@@ -76,20 +73,29 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
             }
             None => None,
         };
+        if let Some(request) = &request {
+            in_flight.set_number(request.number);
+        }
         let deadline = deadline.saturating_sub(began.elapsed());
         self.request(user, in_flight, request, deadline).await
     }
 
     async fn find(
         &self,
+        in_flight: &InFlight,
         user: &User,
         requirement: Requirement,
         began: Instant,
     ) -> Result<Found, Unavailable> {
         let shared = self.shared.as_ref().ok_or(Unavailable)?;
-        let is_accepted = |token: &Token| requirement.is_met_by(token, self.clock.now());
+        let accept = |token, number| {
+            let token = in_flight.store_shared(token, number)?;
+            requirement
+                .is_met_by(&token, self.clock.now())
+                .then_some(token)
+        };
         let patience = began + deadlines::lease_wait(self.deadline);
-        let find = Box::pin(shared.find(user, patience, is_accepted));
+        let find = Box::pin(shared.find(user, patience, accept));
         timeout_at(began + deadlines::shared_cache(self.deadline), find)
             .await
             .unwrap_or(Err(Unavailable))

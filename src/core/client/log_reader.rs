@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::cache::local::LocalCache;
 use crate::core::cache::shared::store::{Store, Unavailable};
-use crate::core::cache::shared::{Changes, SharedCache};
+use crate::core::cache::shared::{Changes, Position, SharedCache};
 use crate::core::cache::single_flight::SingleFlight;
 use crate::core::clock::Clock;
 
@@ -123,32 +123,44 @@ impl<S: Store> LogReader<S> {
     }
 
     async fn read(self: Arc<Self>) {
-        let mut position = None;
+        let mut position: Option<Position> = None;
         let closed = self.closed.clone();
         while !closed.is_cancelled() {
             let read = Progress::Read(Instant::now(), self.clock.now());
-            let progress = match self.shared.changes(&mut position).await {
-                Ok(Changes::Invalidated { user_ids, is_all }) => {
-                    // The order matters: see `Client::invalidate_local`.
-                    for user_id in user_ids {
-                        self.local.invalidate(&user_id);
-                        self.single_flight.forget(&user_id);
-                    }
+            let progress = match self.shared.changes(position.as_ref()).await {
+                Ok((changes, reached)) => {
+                    let is_all = self.apply(changes, &reached);
+                    position = Some(reached);
                     if !is_all {
                         continue;
                     }
-                    read
-                }
-                Ok(Changes::Unknown) => {
-                    let removed = self.local.clear();
-                    self.single_flight.forget_all();
-                    tokio::task::spawn_blocking(move || drop(removed));
                     read
                 }
                 Err(Unavailable) => Progress::CutOff(Instant::now(), self.clock.now()),
             };
             self.set(progress);
             closed.run_until_cancelled(sleep(POLL)).await;
+        }
+    }
+
+    /// Removes the tokens that may have been invalidated. Returns whether the log was read to its end.
+    fn apply(&self, changes: Changes, reached: &Position) -> bool {
+        match changes {
+            Changes::Invalidated { user_ids, is_all } => {
+                self.local.record_time(reached.time);
+                // The order matters: see `Client::invalidate_local`.
+                for user_id in user_ids {
+                    self.local.invalidate(&user_id);
+                    self.single_flight.forget(&user_id);
+                }
+                is_all
+            }
+            Changes::Unknown => {
+                let removed = self.local.clear(reached.time);
+                self.single_flight.forget_all();
+                tokio::task::spawn_blocking(move || drop(removed));
+                true
+            }
         }
     }
 }

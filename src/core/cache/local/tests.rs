@@ -57,20 +57,25 @@ fn the_newest_outcome_counts_whether_it_is_a_token_or_a_rejection() {
     drop(newer);
     older.store(Token::new("older".into(), now));
     assert!(cache.is_empty(), "an older token");
-    drop(older);
     cache.begin(&user).store(Token::new("t".into(), now));
-    assert_eq!(cache.len(), 1, "the rejection does not outlive its request");
+    assert_eq!(cache.len(), 1, "a token that is newer than the rejection");
 }
 
 #[test]
-fn a_token_from_the_shared_cache_does_not_survive_a_rejection() {
+fn a_token_from_the_shared_cache_has_the_age_of_its_request() {
     let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
-    let (rejected, found) = (cache.begin(&user), cache.begin(&user));
-    found.store_shared(Token::new("older".into(), now));
+    let (mut rejected, found) = (cache.begin(&user), cache.begin(&user));
+    rejected.set_number(SequenceNumber(2000));
+    let store = |number| found.store_shared(Token::new("t".into(), now), SequenceNumber(number));
+    assert!(store(1000).is_some());
     rejected.reject();
-    assert!(cache.is_empty(), "it was stored before the rejection");
-    found.store_shared(Token::new("older".into(), now));
-    assert!(cache.is_empty(), "it was read before the rejection");
+    assert!(cache.is_empty(), "the token is older than the rejection");
+    assert!(store(1000).is_none() && cache.is_empty());
+    assert!(
+        store(3000).is_some(),
+        "the token is newer than the rejection"
+    );
+    assert_eq!(cache.len(), 1);
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn an_invalidation_affects_its_user_id_alone() {
     of_bob.store(Token::new("t".into(), now));
     assert!(cache.stale(&ada, now).is_some());
     assert!(cache.stale(&bob, now).is_none());
-    let removed = cache.clear();
+    let removed = cache.clear(SequenceNumber::default());
     of_ada.store(Token::new("t".into(), now));
     assert!(cache.is_empty(), "it began before the cache was cleared");
     drop((of_ada, of_bob, removed));

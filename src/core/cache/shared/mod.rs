@@ -31,12 +31,11 @@ use std::time::{Duration, SystemTime};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::connection::Redis;
 use self::redis_store::RedisStore;
 use self::seal::Seal;
 use self::store::{Begin, Ending, EntryKeys, LEASE, LogPage, Request, Store, Unavailable, View};
+use crate::core::cache::sequence::SequenceNumber;
 use crate::core::config::{Config, RedisAddress};
-use crate::core::deadlines;
 use crate::core::error::Error;
 use crate::core::token::Token;
 use crate::core::user::User;
@@ -63,11 +62,10 @@ pub struct SharedCache<S: Store = RedisStore> {
 /// What the shared cache has for a call.
 #[derive(Debug)]
 pub enum Found {
-    /// A token that meets the requirement.
+    /// The token that `accept` returned.
     Token(Token),
-    /// No such token. Request a token, and pass the outcome to [`SharedCache::publish`]. The second
-    /// field is a token with less validity, if there is one.
-    Nothing(SharedRequest, Option<Token>),
+    /// No such token. Request a token, and pass the outcome to [`SharedCache::publish`].
+    Nothing(SharedRequest),
 }
 
 /// A request that began.
@@ -76,7 +74,8 @@ pub struct SharedRequest {
     keys: EntryKeys,
     generation: String,
     process: String,
-    number: u64,
+    /// Its number.
+    pub number: SequenceNumber,
     /// The name under which the request holds the lease; empty if it does not hold the lease.
     holder: String,
 }
@@ -86,6 +85,8 @@ pub struct SharedRequest {
 pub struct Position {
     process: String,
     event: String,
+    /// When the log was read, by the clock of Redis.
+    pub time: SequenceNumber,
 }
 
 /// What has happened since a position in the log.
@@ -108,9 +109,8 @@ impl SharedCache {
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
     pub fn new(address: &RedisAddress, config: &Config, endpoint: &str) -> Result<Self, Error> {
-        let command_timeout = deadlines::redis_command(config.deadline);
-        let redis = Redis::new(address, config.ca.as_deref(), command_timeout)?;
-        Ok(Self::with_store(RedisStore(redis), config, endpoint))
+        let store = RedisStore::new(address, config)?;
+        Ok(Self::with_store(store, config, endpoint))
     }
 }
 
@@ -127,7 +127,8 @@ impl<S: Store> SharedCache<S> {
         }
     }
 
-    /// Finds a token that is accepted, or begins a request for one. While another server holds the
+    /// Finds a token, or begins a request for one. `accept` gets the token that is in the shared cache,
+    /// with the number of its request, and returns the token to serve. While another server holds the
     /// lease, this function waits, until `patience` at the latest.
     ///
     /// # Errors
@@ -136,7 +137,7 @@ impl<S: Store> SharedCache<S> {
         &self,
         user: &User,
         patience: Instant,
-        is_accepted: impl Fn(&Token) -> bool,
+        accept: impl Fn(Token, SequenceNumber) -> Option<Token>,
     ) -> Result<Found, Unavailable> {
         let keys = self.keys(user);
         let holder = self.seal.nonce();
@@ -145,7 +146,7 @@ impl<S: Store> SharedCache<S> {
         loop {
             let view = self.view(&keys, begin).await?;
             let token = self.open(&view, &keys);
-            let is_found = token.as_ref().is_some_and(&is_accepted);
+            let accepted = token.and_then(|(token, number)| accept(token, number));
             let request = view.number.map(|number| SharedRequest {
                 keys: keys.clone(),
                 generation: view.generation,
@@ -156,15 +157,15 @@ impl<S: Store> SharedCache<S> {
                     _ => String::new(),
                 },
             });
-            match (token, request) {
-                (Some(token), None) if is_found => return Ok(Found::Token(token)),
+            match (accepted, request) {
+                (Some(token), None) => return Ok(Found::Token(token)),
                 // The last holder of the lease has just stored this token.
-                (Some(token), Some(request)) if is_found => {
+                (Some(token), Some(request)) => {
                     self.end(&request, Ending::Failed).await;
                     return Ok(Found::Token(token));
                 }
-                (stale, Some(request)) => return Ok(Found::Nothing(request, stale)),
-                (_, None) => {}
+                (None, Some(request)) => return Ok(Found::Nothing(request)),
+                (None, None) => {}
             }
             if begin != Begin::No {
                 let pause_ends = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
@@ -242,16 +243,17 @@ impl<S: Store> SharedCache<S> {
         self.store.append(&log, &sealed).await
     }
 
-    /// Reads the events after `position`, and sets `position` to the last of them. Connects, if there is
-    /// no connection. If the connection breaks, connects once more, because Redis may have restarted.
+    /// Reads the events after `position`, and returns the position of the last of them. Connects, if there
+    /// is no connection. If the connection breaks, connects once more, because Redis may have restarted.
     ///
     /// # Errors
     /// [`Unavailable`]: call again later; no event is missed.
-    pub async fn changes(&self, position: &mut Option<Position>) -> Result<Changes, Unavailable> {
+    pub async fn changes(
+        &self,
+        position: Option<&Position>,
+    ) -> Result<(Changes, Position), Unavailable> {
         let log = self.log_key();
-        let after = position
-            .as_ref()
-            .map_or_else(String::new, |position| position.event.clone());
+        let after = position.map_or_else(String::new, |position| position.event.clone());
         self.store.connect(CONNECT_TIMEOUT).await?;
         let page = if let Ok(page) = self.store.read_log(&log, &after).await {
             page
@@ -260,18 +262,18 @@ impl<S: Store> SharedCache<S> {
             self.store.read_log(&log, &after).await?
         };
         let changes = position
-            .as_ref()
             .and_then(|position| self.read_page(&log, position, &page))
             .unwrap_or(Changes::Unknown);
         let event = match (&changes, page.events.last()) {
             (Changes::Invalidated { .. }, Some(last)) => last.id.clone(),
             _ => page.newest,
         };
-        *position = Some(Position {
+        let position = Position {
             process: page.process,
             event,
-        });
-        Ok(changes)
+            time: page.time,
+        };
+        Ok((changes, position))
     }
 
     /// Ends the connection.
@@ -305,9 +307,10 @@ impl<S: Store> SharedCache<S> {
         self.store.view(keys, &self.seal.nonce(), begin).await
     }
 
-    fn open(&self, view: &View, keys: &EntryKeys) -> Option<Token> {
+    fn open(&self, view: &View, keys: &EntryKeys) -> Option<(Token, SequenceNumber)> {
         let place = place(&keys.entry, &view.generation, &view.process);
-        self.seal.open_token(view.value.as_ref()?, &place)
+        let (sealed, number) = view.value.as_ref()?;
+        Some((self.seal.open_token(sealed, &place)?, *number))
     }
 
     async fn end(&self, request: &SharedRequest, ending: Ending<'_>) {
@@ -342,6 +345,7 @@ impl SharedRequest {
         Request {
             keys: &self.keys,
             generation: &self.generation,
+            process: &self.process,
             number: self.number,
             holder: &self.holder,
         }

@@ -9,6 +9,10 @@ use super::store::{
     Begin, Ending, EntryKeys, LEASE, LOG_PAGE, LogEvent, LogPage, MAX_LOG, RETENTION, Request,
     Store, Unavailable, View,
 };
+use crate::core::cache::sequence::SequenceNumber;
+use crate::core::config::{Config, RedisAddress};
+use crate::core::deadlines;
+use crate::core::error::Error;
 
 /// The name of the process that runs the script. A restart changes `run_id`. A promotion from replica to
 /// master changes `master_replid`. One name for each connection is not sufficient, because a cluster has
@@ -18,11 +22,14 @@ local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
   string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')";
 
 /// `KEYS`: entry, generation, lease. `ARGV`: new generation, retention, mode (`no`, `lease` or `begin`),
-/// holder, time of the lease. An entry that is not a hash is deleted, because it is not from this
-/// package. The number of a request is the time in microseconds, or one more than the last number if that
-/// is higher. So numbers grow even if Redis evicts the last one.
+/// holder, time of the lease. The script deletes an entry that another process wrote, because its token
+/// is not used, and its numbers may be those of a faster clock. The number of a request is the time in
+/// microseconds, or one more than the last number if that is higher. So numbers grow even if Redis evicts
+/// the last one.
 const VIEW: &str = "
-if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' or redis.call('HGET', KEYS[1], 'process') ~= process then
+  redis.call('DEL', KEYS[1])
+end
 redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
 local begins = ARGV[3] == 'begin'
 if ARGV[3] == 'lease' then
@@ -33,23 +40,24 @@ if begins then
   local time = redis.call('TIME')
   number = tonumber(redis.call('HGET', KEYS[1], 'started') or 0) + 1
   number = math.max(number, time[1] * 1000000 + time[2])
-  redis.call('HSET', KEYS[1], 'started', string.format('%.0f', number))
+  redis.call('HSET', KEYS[1], 'process', process, 'started', string.format('%.0f', number))
   if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 end
-return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'), number}";
+return {process, redis.call('GET', KEYS[2]), redis.call('HGET', KEYS[1], 'token'),
+  redis.call('HGET', KEYS[1], 'finished'), number}";
 
 /// `KEYS`: lease. `ARGV`: holder, time of the lease.
 const RENEW_LEASE: &str =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
 
 /// `KEYS`: entry, generation, lease. `ARGV`: generation, number, holder, ending (`token`, `rejected` or
-/// `failed`), token, time to keep the token, retention. Redis may have evicted the entry since the
-/// request began, so the script sets `started` as well. A generation must be kept longer than its
-/// tokens.
+/// `failed`), token, time to keep the token, retention, process. Redis may have evicted the entry since
+/// the request began, so the script sets all fields. A generation must be kept longer than its tokens.
 const END: &str = "
 local newest = tonumber(redis.call('HGET', KEYS[1], 'finished') or 0)
-if ARGV[4] ~= 'failed' and newest < tonumber(ARGV[2]) and redis.call('GET', KEYS[2]) == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'finished', ARGV[2])
+local is_newer = process == ARGV[8] and newest < tonumber(ARGV[2])
+if ARGV[4] ~= 'failed' and is_newer and redis.call('GET', KEYS[2]) == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'process', process, 'finished', ARGV[2])
   if tonumber(redis.call('HGET', KEYS[1], 'started') or 0) < tonumber(ARGV[2]) then
     redis.call('HSET', KEYS[1], 'started', ARGV[2])
   end
@@ -84,7 +92,8 @@ if ARGV[1] ~= '' and ARGV[1] ~= newest then
     events[i] = {event[1], event[2][2], event[2][4]}
   end
 end
-return {process, newest, events}";
+local time = redis.call('TIME')
+return {process, time[1] * 1000000 + time[2], newest, events}";
 
 /// Reading the log fails after this time. The connection may be dead then, so a new one is made. Cached
 /// tokens are not served until the log is read.
@@ -96,7 +105,19 @@ const MIN_ENTRY_TIME: Duration = Duration::from_secs(60);
 
 /// The shared cache's data in Redis or Valkey.
 #[derive(Debug)]
-pub struct RedisStore(pub(super) Redis);
+pub struct RedisStore(Redis);
+
+impl RedisStore {
+    /// Validates the address; no connection is made yet.
+    ///
+    /// # Errors
+    /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
+    pub fn new(address: &RedisAddress, config: &Config) -> Result<Self, Error> {
+        let command_timeout = deadlines::redis_command(config.deadline);
+        let redis = Redis::new(address, config.ca.as_deref(), command_timeout)?;
+        Ok(Self(redis))
+    }
+}
 
 impl Store for RedisStore {
     async fn view(
@@ -114,12 +135,15 @@ impl Store for RedisStore {
         let mut command = eval(&script, &[&keys.entry, &keys.generation, &keys.lease]);
         command.arg(new_generation);
         command.milliseconds(RETENTION).arg(begin).arg(holder);
-        let (process, generation, value, number) = self.0.run(command.milliseconds(LEASE)).await?;
+        let (process, generation, token, finished, number) =
+            self.0.run(command.milliseconds(LEASE)).await?;
+        let token: Option<Vec<u8>> = token;
+        let (finished, number): (Option<u64>, Option<u64>) = (finished, number);
         Ok(View {
             process,
             generation,
-            value,
-            number,
+            value: token.zip(finished.map(SequenceNumber)),
+            number: number.map(SequenceNumber),
         })
     }
 
@@ -140,16 +164,16 @@ impl Store for RedisStore {
             generation,
             lease,
         } = request.keys;
-        let mut command = eval(END, &[entry, generation, lease]);
+        let script = [PROCESS, END].concat();
+        let mut command = eval(&script, &[entry, generation, lease]);
         command
             .arg(request.generation)
-            .arg(request.number)
+            .arg(request.number.0)
             .arg(request.holder)
             .arg(name)
             .arg(token);
-        self.0
-            .run(command.milliseconds(time).milliseconds(RETENTION))
-            .await
+        command.milliseconds(time).milliseconds(RETENTION);
+        self.0.run(command.arg(request.process)).await
     }
 
     async fn set_generation(&self, key: &str, generation: &str) -> Result<(), Unavailable> {
@@ -169,7 +193,7 @@ impl Store for RedisStore {
         let mut command = eval(&script, &[log]);
         command.arg(after).arg(LOG_PAGE);
         let command = command.milliseconds(RETENTION);
-        let (process, newest, events) = self.0.run_within(MAX_READ, command).await?;
+        let (process, time, newest, events) = self.0.run_within(MAX_READ, command).await?;
         let events: Vec<RawEvent> = events;
         let events = events.into_iter().map(|(id, previous, user_id)| LogEvent {
             id,
@@ -178,6 +202,7 @@ impl Store for RedisStore {
         });
         Ok(LogPage {
             process,
+            time: SequenceNumber(time),
             newest,
             events: events.collect(),
         })

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::core::cache::sequence::SequenceNumber;
+
 /// Redis cannot be used now: no connection, no response in time, or an invalid one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unavailable;
@@ -36,11 +38,10 @@ pub struct View {
     pub process: String,
     /// The generation of the user's tokens. A new one was made if there was none.
     pub generation: String,
-    /// The token, encrypted.
-    pub value: Option<Vec<u8>>,
-    /// The number of the request that began; a later request has a higher number. `None` if no request
-    /// began.
-    pub number: Option<u64>,
+    /// The token, encrypted, and the number of the request for it.
+    pub value: Option<(Vec<u8>, SequenceNumber)>,
+    /// The number of the request that began. `None` if no request began.
+    pub number: Option<SequenceNumber>,
 }
 
 /// How a request ended.
@@ -61,8 +62,10 @@ pub struct Request<'a> {
     pub keys: &'a EntryKeys,
     /// The generation that was current when it began.
     pub generation: &'a str,
+    /// The Redis process in which it began.
+    pub process: &'a str,
     /// See [`View::number`].
-    pub number: u64,
+    pub number: SequenceNumber,
     /// The name under which it holds the lease; empty if it does not hold the lease.
     pub holder: &'a str,
 }
@@ -72,6 +75,8 @@ pub struct Request<'a> {
 pub struct LogPage {
     /// See [`View::process`].
     pub process: String,
+    /// The time of Redis's clock.
+    pub time: SequenceNumber,
     /// The id of the newest event. The log is never empty: reading it makes a first event.
     pub newest: String,
     /// The events after the position that was asked for, oldest first.
@@ -107,7 +112,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Ends a request. Ends its lease too, if the request still holds the lease. The entry changes only
-    /// if the generation is the same as when the request began, and no newer request has ended.
+    /// if the generation and the Redis process are the same as when the request began, and no newer
+    /// request has ended.
     fn end(
         &self,
         request: Request<'_>,

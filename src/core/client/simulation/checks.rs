@@ -21,6 +21,10 @@ const SPREAD: Duration = Duration::from_secs(1);
 const CATCH_UP: Duration = Duration::from_millis(2500);
 /// The clock of tokio counts in milliseconds.
 const TICK: Duration = Duration::from_millis(2);
+/// The largest error of the estimated number of a request: the time of a response from Redis.
+const MAX_ERROR: Duration = Duration::from_millis(20);
+/// Without its number, a request reaches Velt this long after Redis has numbered it.
+const NUMBERING: Duration = Duration::from_millis(1900);
 /// As `deadlines.rs` makes it of 15 s.
 const LEASE_WAIT: Duration = Duration::from_millis(7500);
 
@@ -110,7 +114,7 @@ impl State {
         if time > call.deadline + TICK {
             self.broken(3, &format!("{time:?}: {call:?}"));
         }
-        let is_same = call.had_token == call.has_token;
+        let is_same = call.had_token == call.has_token && !call.was_cleared;
         let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
         // A server that was stopped, or has lost Redis, reads the log first. A short deadline may end before,
         // and a server that was stopped may have to ask Velt.
@@ -148,22 +152,28 @@ impl State {
             request.user == user
                 && request.server == server
                 && request.incarnation == call.incarnation
-                // Otherwise Redis may have been unavailable, and still have the older token.
-                && !self.faults.redis
                 && request
                     .ended
                     .is_some_and(|(at, outcome)| outcome == Outcome::Rejected && at < call.began)
         });
-        let newer = rejections.filter(|rejection| is_older(token, rejection));
+        let newer = rejections.filter(|rejection| token.is_older_than(rejection));
         let mut newer = newer.filter(|rejection| {
             let (ended, _) = rejection.ended.expect("it was rejected");
-            self.is_connected_since(server, ended - CATCH_UP)
+            rejection.has_its_number() && self.is_connected_since(server, ended - CATCH_UP)
         });
         if let Some(newer) = newer.next_back().cloned() {
             self.broken(6, &format!("rejected by {newer:?}: {}", text()));
         }
-        // Known fault, not checked: a server may serve an older token after a newer one, since tokens from
-        // Redis and its own tokens are numbered apart.
+        let newest = self.journal.served[server][user].newest;
+        if let Some((newer, _)) = newest.filter(|(_, at)| *at < call.began) {
+            let newer = self.journal.requests[newer].clone();
+            if token.is_older_than(&newer)
+                && newer.has_its_number()
+                && self.is_connected_since(server, newer.fetch.at - CATCH_UP)
+            {
+                self.broken(6, &format!("after a token of {newer:?}: {}", text()));
+            }
+        }
         // 7: no token after its end, by the clock of the server.
         let is_own = token.ended.is_some_and(|(at, _)| at >= call.began);
         let time_left = token.expires.saturating_duration_since(self.start);
@@ -174,6 +184,15 @@ impl State {
     }
 
     fn serves(&mut self, call: &Call, serial: usize, token: &Request) {
+        let newest = self.journal.served[call.server][call.user].newest;
+        let is_newest = newest.is_none_or(|(newest, _)| {
+            let newest = &self.journal.requests[newest];
+            newest.fetch.at < token.fetch.at
+        });
+        if is_newest && call.has_token == Some(serial) {
+            let newest = Some((serial, Instant::now()));
+            self.journal.served[call.server][call.user].newest = newest;
+        }
         if call.kind == Kind::Generate {
             return;
         }
@@ -229,14 +248,19 @@ impl State {
     }
 }
 
-/// Whether the request for `token` began before the other one, by the server's numbers or by Redis's.
-fn is_older(token: &Request, rejection: &Request) -> bool {
-    if rejection.began <= token.began {
-        return false;
+impl Request {
+    /// Whether this request was numbered before the other one began, and reached Velt before it: a retry
+    /// has the number of its first attempt. A server estimates the number of a request that Redis does not
+    /// number.
+    fn is_older_than(&self, other: &Request) -> bool {
+        let numbered = self.fetch.began.map_or(self.fetch.at, |began| began.at);
+        numbered + MAX_ERROR < other.fetch.at && self.began < other.began
     }
-    let is_own = token.server == rejection.server && token.incarnation == rejection.incarnation;
-    match (token.fetch.began, rejection.fetch.began) {
-        (Some(token), Some(rejection)) if !is_own => token.order < rejection.order,
-        _ => is_own && token.fetch.order < rejection.fetch.order,
+
+    /// Whether the server got the number from Redis in time. Otherwise Redis does not learn the outcome, and
+    /// the server forgets it with all its entries when events of the log are missing.
+    fn has_its_number(&self) -> bool {
+        let number = self.fetch.began.map(|began| began.at);
+        number.is_some_and(|at| self.began < at + NUMBERING)
     }
 }

@@ -1,11 +1,12 @@
 //! The data of the model of Redis, and what the Lua scripts in `redis_store.rs` do to it.
-//! Not yet compared with a real Redis by a test.
+//! `conformance.rs` compares it with a real Redis.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::core::cache::sequence::SequenceNumber;
 use crate::core::cache::shared::store::{
     Begin, Ending, EntryKeys, LEASE, LogEvent, LogPage, RETENTION, Request, View,
 };
@@ -31,8 +32,9 @@ pub struct LogBounds {
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    started: u64,
-    ended: u64,
+    process: String,
+    started: SequenceNumber,
+    ended: SequenceNumber,
     token: Option<Vec<u8>>,
     ends: Option<Instant>,
 }
@@ -61,6 +63,8 @@ impl Database {
         (now, clock): (Instant, u64),
     ) -> View {
         self.expire(now);
+        self.entries
+            .retain(|key, entry| *key != keys.entry || entry.process == process);
         let generation = self
             .strings
             .entry(keys.generation.clone())
@@ -79,6 +83,7 @@ impl Database {
         };
         let number = begins.then(|| {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.process.clone_from(&process);
             entry.started = next_number(entry.started, clock);
             entry.ends.get_or_insert(now + RETENTION);
             entry.started
@@ -87,7 +92,7 @@ impl Database {
         View {
             process,
             generation,
-            value: entry.and_then(|entry| entry.token.clone()),
+            value: entry.and_then(|entry| Some((entry.token.clone()?, entry.ended))),
             number,
         }
     }
@@ -102,15 +107,26 @@ impl Database {
     }
 
     /// Returns whether the outcome was kept.
-    pub fn end(&mut self, request: Request<'_>, ending: Ending<'_>, now: Instant) -> bool {
+    pub fn end(
+        &mut self,
+        process: String,
+        request: Request<'_>,
+        ending: Ending<'_>,
+        now: Instant,
+    ) -> bool {
         self.expire(now);
         let keys = request.keys;
-        let newest = self.entries.get(&keys.entry).map_or(0, |entry| entry.ended);
+        let newest = self
+            .entries
+            .get(&keys.entry)
+            .map_or_else(Default::default, |entry| entry.ended);
         let generation = self.strings.get_mut(&keys.generation);
         let generation = generation.filter(|generation| generation.value == request.generation);
-        let is_kept = ending != Ending::Failed && newest < request.number && generation.is_some();
+        let is_newer = process == request.process && newest < request.number;
+        let is_kept = ending != Ending::Failed && is_newer && generation.is_some();
         if is_kept {
             let entry = self.entries.entry(keys.entry.clone()).or_default();
+            entry.process = process;
             entry.ended = request.number;
             entry.started = entry.started.max(request.number);
             if let Ending::Token(token, time) = ending {
@@ -166,9 +182,7 @@ impl Database {
         if log.value.events.is_empty() {
             log.value.append(b"", clock);
         }
-        if log.ends - now < RETENTION / 2 {
-            log.ends = now + RETENTION;
-        }
+        log.ends = now + RETENTION;
         let after = read_id(after);
         let events = log.value.events.iter();
         let events = events.filter(|(id, ..)| after.is_some_and(|after| *id > after));
@@ -179,20 +193,32 @@ impl Database {
         });
         LogPage {
             process,
+            time: SequenceNumber(clock),
             newest: log.value.newest().map_or_else(String::new, write_id),
             events: events.take(bounds.page).collect(),
         }
     }
 
-    /// Removes a key, as Redis does when its memory is full.
-    pub fn evict(&mut self, index: usize) {
-        let keys = self.entries.keys().chain(self.strings.keys());
-        let keys: Vec<_> = keys.chain(self.logs.keys()).cloned().collect();
-        if let Some(key) = keys.get(index % keys.len().max(1)) {
-            self.entries.remove(key);
-            self.strings.remove(key);
-            self.logs.remove(key);
+    /// Removes a key, as Redis does when its memory is full. Returns the key.
+    pub fn evict(&mut self, index: usize) -> Option<String> {
+        let mut keys: Vec<_> = self.expiries().into_keys().collect();
+        if keys.is_empty() {
+            return None;
         }
+        let key = keys.swap_remove(index % keys.len());
+        self.entries.remove(&key);
+        self.strings.remove(&key);
+        self.logs.remove(&key);
+        Some(key)
+    }
+
+    /// All keys, and when they expire.
+    pub fn expiries(&self) -> BTreeMap<String, Option<Instant>> {
+        let entries = self.entries.iter().map(|(key, entry)| (key, entry.ends));
+        let strings = self.strings.iter().map(|(key, it)| (key, Some(it.ends)));
+        let logs = self.logs.iter().map(|(key, log)| (key, Some(log.ends)));
+        let all = entries.chain(strings).chain(logs);
+        all.map(|(key, ends)| (key.clone(), ends)).collect()
     }
 
     fn expire(&mut self, now: Instant) {
@@ -224,8 +250,8 @@ impl Log {
 }
 
 /// Numbers are times in microseconds: so they grow even if Redis evicts the last one.
-fn next_number(started: u64, clock: u64) -> u64 {
-    clock.max(started + 1)
+fn next_number(started: SequenceNumber, clock: u64) -> SequenceNumber {
+    SequenceNumber(clock.max(started.0 + 1))
 }
 
 fn read_id(id: &str) -> Option<EventId> {

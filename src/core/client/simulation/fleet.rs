@@ -43,6 +43,9 @@ pub struct Call {
     /// The valid token of the server when the call began, and when it ended.
     pub had_token: Option<usize>,
     pub has_token: Option<usize>,
+    /// How often the server had dropped all tokens when the call began, and whether it did so since.
+    pub clears: u64,
+    pub was_cleared: bool,
     pub jumps: u32,
     pub clock_jumped: bool,
 }
@@ -172,6 +175,11 @@ impl Fleet {
         }
     }
 
+    /// Whether the server serves a token of its own cache.
+    pub fn hits(&self, server: usize, user: usize) -> bool {
+        hit(&self.servers[server], user).is_some()
+    }
+
     /// Panics if a task did.
     pub fn join(&mut self) {
         while let Some(task) = self.tasks.try_join_next() {
@@ -220,6 +228,8 @@ fn begin(
         began: Instant::now(),
         had_token: has_token(client, server, user),
         has_token: None,
+        clears: client.local.clears(),
+        was_cleared: false,
         jumps: link.jumps,
         clock_jumped: false,
     }
@@ -232,6 +242,7 @@ fn end(world: &World, client: &Server, mut call: Call, outcome: &Result<Token, E
         return;
     }
     call.has_token = has_token(client, call.server, call.user);
+    call.was_cleared = client.local.clears() != call.clears;
     call.clock_jumped = link.jumps != call.jumps;
     let serial = outcome
         .as_ref()

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use tokio::task::Id as TaskId;
 use tokio::time::Instant;
 
+use crate::core::cache::sequence::SequenceNumber;
+
 /// One fetch of a server, in a task of its own: the shared cache first, then Velt.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetch {
-    /// The order in which servers number their requests.
-    pub order: u64,
     pub at: Instant,
     pub is_generate: bool,
     pub began: Option<Began>,
@@ -18,8 +18,6 @@ pub struct Fetch {
 /// The number of a request, from Redis.
 #[derive(Clone, Copy, Debug)]
 pub struct Began {
-    /// The order in which Redis numbers requests.
-    pub order: u64,
     pub has_lease: bool,
     pub at: Instant,
 }
@@ -53,7 +51,7 @@ pub struct Invalidation {
 }
 
 /// The place of a request in Redis: entry, process, number.
-pub type Place = (String, String, u64);
+pub type Place = (String, String, SequenceNumber);
 
 #[derive(Clone, Debug, Default)]
 pub struct OfUser {
@@ -68,11 +66,12 @@ pub struct OfUser {
 pub struct Served {
     /// The last token that a call got, and the earliest time when its request may have started.
     pub last: Option<(usize, Instant)>,
+    /// The newest token that a call got and that the server kept, and when the call got it.
+    pub newest: Option<(usize, Instant)>,
 }
 
 #[derive(Debug)]
 pub struct Journal {
-    last_order: u64,
     fetches: HashMap<TaskId, Fetch>,
     places: HashMap<Place, TaskId>,
     serials: HashMap<TaskId, usize>,
@@ -93,7 +92,6 @@ pub struct Journal {
 impl Journal {
     pub fn new(servers: usize, users: usize) -> Self {
         Self {
-            last_order: 0,
             fetches: HashMap::new(),
             places: HashMap::new(),
             serials: HashMap::new(),
@@ -122,22 +120,17 @@ impl Journal {
 
     /// A fetch looks into the shared cache. `generate` does not: it begins a request at once.
     pub fn looks(&mut self, task: TaskId, is_look: bool) {
-        if !self.fetches.contains_key(&task) {
-            let fetch = Fetch {
-                order: self.next_order(),
-                at: Instant::now(),
-                is_generate: !is_look,
-                began: None,
-            };
-            self.fetches.insert(task, fetch);
-        }
+        self.fetches.entry(task).or_insert(Fetch {
+            at: Instant::now(),
+            is_generate: !is_look,
+            began: None,
+        });
     }
 
     /// Redis numbers the request of a fetch.
     pub fn begins(&mut self, task: TaskId, place: Place, began: Began) {
-        let order = self.next_order();
         let fetch = self.fetches.get_mut(&task).expect("it looked before");
-        fetch.began = Some(Began { order, ..began });
+        fetch.began = Some(began);
         self.places.insert(place, task);
     }
 
@@ -195,10 +188,5 @@ impl Journal {
             _ => None,
         })
         .max()
-    }
-
-    fn next_order(&mut self) -> u64 {
-        self.last_order += 1;
-        self.last_order
     }
 }

@@ -12,6 +12,7 @@
 
 mod checks;
 mod clock;
+mod conformance;
 mod database;
 mod fleet;
 mod journal;
@@ -21,13 +22,21 @@ mod velt;
 mod world;
 
 use std::env;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, available_parallelism};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use tokio::runtime::Builder;
+use tokio::time::sleep;
 
+use self::checks::Faults;
+use self::clock::start_clocks;
+use self::fleet::{Fleet, Kind};
 use self::schedule::{Summary, play};
+use self::world::World;
+use crate::core::config::DEFAULT_DEADLINE;
 
 /// In CI they take less than a minute on two cores.
 const SEEDS: u64 = 10_000;
@@ -95,4 +104,22 @@ fn a_seed_replays_exactly() {
     for seed in 0..300 {
         assert_eq!(run(seed), run(seed), "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_panic_the_log_is_read_again() {
+    start_clocks();
+    let world = World::new(Rng::with_seed(0), Faults::default(), 1, 1);
+    let mut fleet = Fleet::new(Arc::clone(&world), 1);
+    let get = |fleet: &mut Fleet| fleet.call((0, 0), Kind::Get, DEFAULT_DEADLINE, DEFAULT_DEADLINE);
+    get(&mut fleet);
+    sleep(Duration::from_secs(2)).await;
+    assert!(fleet.hits(0, 0));
+    world.lock().links[0].panics = true;
+    sleep(Duration::from_secs(2)).await;
+    assert!(!world.lock().links[0].panics);
+    // Events may have been missed, so the token was dropped. A new one is kept.
+    get(&mut fleet);
+    sleep(Duration::from_secs(1)).await;
+    assert!(fleet.hits(0, 0));
 }

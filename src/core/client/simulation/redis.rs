@@ -127,7 +127,6 @@ impl Store for ModelRedis {
             let view = database.view(process, keys, new_generation, begin, time);
             if let Some(number) = view.number {
                 let numbered = Began {
-                    order: 0,
                     has_lease: matches!(begin, Begin::WithLease(_)),
                     at: time.0,
                 };
@@ -146,7 +145,8 @@ impl Store for ModelRedis {
 
     async fn end(&self, request: Request<'_>, ending: Ending<'_>) -> Result<(), Unavailable> {
         self.run(|state, (now, _)| {
-            let is_kept = state.redis.database.end(request, ending, now);
+            let (process, database, _) = state.parts();
+            let is_kept = database.end(process, request, ending, now);
             if is_kept && matches!(ending, Ending::Token(..)) {
                 let place = (request.keys.entry.clone(), state.process(), request.number);
                 state.journal.published(&place, now);
@@ -171,6 +171,8 @@ impl Store for ModelRedis {
     }
 
     async fn read_log(&self, log: &str, after: &str) -> Result<LogPage, Unavailable> {
+        let panics = std::mem::take(&mut self.world.lock().links[self.server].panics);
+        assert!(!panics, "a bug");
         self.run_within(MAX_READ, |state, time| {
             let (process, database, bounds) = state.parts();
             database.read_log(process, log, after, bounds, time)

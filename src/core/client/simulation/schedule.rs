@@ -187,7 +187,7 @@ impl Run {
                 redis.fail_over(replica.unwrap_or_else(|| redis.database.clone()));
                 redis.clock_ahead = rng.u64(..200_000);
             }
-            7 => redis.database.evict(rng.usize(..)),
+            7 => drop(redis.database.evict(rng.usize(..))),
             8 => {
                 redis.health = Health::Hanging(rng.bool());
                 self.ends.push((ends, End::Outage));
