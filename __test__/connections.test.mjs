@@ -15,7 +15,9 @@ test('3,000 users without a cached token get one in a process with 512 file desc
     `ulimit -n 512; exec "${process.execPath}" --input-type=module --eval "$0"`,
     `
     import { VeltAuthClient } from 'velt-auth'
-    const client = new VeltAuthClient(${JSON.stringify(options)})
+    // On a slow machine, an attempt that times out would close its connection.
+    const limits = { timeout: 25_000, deadline: 25_000 }
+    const client = new VeltAuthClient({ ...${JSON.stringify(options)}, ...limits })
     const users = Array.from({ length: 3000 }, (_, index) => 'user-' + index)
     const tokens = await Promise.all(users.map((user) => client.getToken(user)))
     console.log(tokens.filter(({ token }) => token).length)
