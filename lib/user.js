@@ -26,7 +26,6 @@ const resource = object(
   ['type', 'id'],
 )
 
-/** `lookUp` of the addon takes these fields as arguments, in this order. */
 const validateUser = object(
   {
     userId: string,
