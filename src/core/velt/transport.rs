@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Request, Uri};
+use http::{Method, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use rustls::{AlertDescription, CertificateError};
@@ -30,6 +30,16 @@ const MAX_REFUSALS: u32 = 3;
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
 
+/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
+pub struct Request {
+    /// The URL of the endpoint.
+    pub url: Url,
+    /// The headers that depend on the endpoint.
+    pub headers: HeaderMap,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
 /// A complete response.
 pub struct Response {
     /// The HTTP status.
@@ -40,31 +50,31 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// The connections to one endpoint.
+/// The connections to one server.
 #[derive(Debug)]
 pub struct Transport {
     connections: Connections,
     /// The host and port, for error messages.
     server: String,
-    endpoint: Uri,
+}
+
+/// A [`Request`] that may be sent more than once.
+struct Repeatable {
+    uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Transport {
-    /// A transport that sends `headers` to `endpoint`; no connection is made yet.
+    /// A transport with the options of `config`; no connection is made yet.
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, endpoint: &Url, mut headers: HeaderMap) -> Result<Self, Error> {
-        let connector = Connector::new(config, endpoint)?;
-        let user_agent = HeaderValue::from_static(concat!("velt-auth/", env!("CARGO_PKG_VERSION")));
-        headers.insert(USER_AGENT, user_agent);
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let connector = Connector::new(config, &config.base_url)?;
         Ok(Self {
             connections: Connections::new(connector, config.max_connections, config.timeout),
-            server: server(endpoint),
-            endpoint: uri(endpoint)?,
-            headers,
+            server: server(&config.base_url),
         })
     }
 
@@ -73,15 +83,27 @@ impl Transport {
         self.connections.place().await
     }
 
-    /// Sends `body` from `place`, and reads the complete response.
+    /// Sends `request` from `place`, and reads the complete response.
     ///
     /// # Errors
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
-    pub async fn post(&self, place: Place, body: Vec<u8>) -> Result<Response, Error> {
-        let body = Bytes::from(body);
+    pub async fn post(&self, place: Place, request: Request) -> Result<Response, Error> {
+        let Request {
+            url,
+            mut headers,
+            body,
+        } = request;
+        let user_agent = HeaderValue::from_static(concat!("velt-auth/", env!("CARGO_PKG_VERSION")));
+        headers.insert(USER_AGENT, user_agent);
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        let request = Repeatable {
+            uri: uri(&url)?,
+            headers,
+            body: body.into(),
+        };
         let (place, response) = self
-            .send(place, &body)
+            .send(place, &request)
             .await
             .map_err(|failure| self.failure(failure))?;
         let (head, mut frames) = response.into_parts();
@@ -109,36 +131,28 @@ impl Transport {
         })
     }
 
-    /// Sends `body` until a response begins. A request is sent again at once if its connection was closed
+    /// Sends `request` until a response begins. A request is sent again at once if its connection was closed
     /// by the other side at the same time, or if the server refused it: neither is a failure of Velt. If
     /// Velt has received the first request, it makes two tokens, which does no harm.
     async fn send(
         &self,
         place: Place,
-        body: &Bytes,
+        request: &Repeatable,
     ) -> Result<(Place, http::Response<Incoming>), Failure> {
         let began = Instant::now();
-        let mut sent = place.send(self.request(body)).await;
+        let mut sent = place.send(request.once()).await;
         for _ in 0..MAX_REFUSALS {
             if !matches!(sent, Err(Failure::Refused(_))) {
                 break;
             }
             let place = self.connections.place().await;
-            sent = place.send(self.request(body)).await;
+            sent = place.send(request.once()).await;
         }
         if matches!(sent, Err(Failure::Dead(_))) {
             let place = self.connections.place_on_newer(began).await;
-            sent = place.send(self.request(body)).await;
+            sent = place.send(request.once()).await;
         }
         sent
-    }
-
-    fn request(&self, body: &Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
     }
 
     fn failure(&self, failure: Failure) -> Error {
@@ -224,6 +238,16 @@ impl Transport {
             ),
         };
         failure.because(cause)
+    }
+}
+
+impl Repeatable {
+    fn once(&self) -> http::Request<Full<Bytes>> {
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
     }
 }
 
