@@ -165,8 +165,10 @@ export interface VeltAuthClientOptions {
   /** The number of requests that one call may send, 1 to 10. 1 means no retries. Default: 3. */
   maxAttempts?: number | null | undefined
   /**
-   * The number of connections to Velt that the client may have at the same time, from 1. Further requests
-   * wait in a queue (first in, first out), within `deadline`. Default: 128.
+   * The number of connections to Velt that the client may have at the same time, from 1. With HTTP/2, the
+   * client uses at most 16 of them, each for up to 100 requests at once; with HTTP/1.1, each connection
+   * is for one request at a time. Further requests wait in a queue (first in, first out), within
+   * `deadline`. Default: 128.
    */
   maxConnections?: number | null | undefined
   /**
@@ -282,12 +284,19 @@ export interface VeltAuthStats {
   refreshes: number
   /** Lookups that found a token in the shared cache. */
   sharedHits: number
-  /** Requests sent to Velt, including retries. */
+  /**
+   * Requests sent to Velt, including retries. A request that is sent again because its connection was
+   * closed at the same time counts once.
+   */
   upstreamRequests: number
   /**
    * How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
    */
   credentialRefusals: number
+  /** Requests to Velt in flight at the moment: they have a connection, or are opening one. */
+  upstreamInFlight: number
+  /** Requests that wait for a connection to Velt at the moment. */
+  upstreamWaiting: number
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**

@@ -271,6 +271,8 @@ test('observe() reports the counters of a client', async (t) => {
     'velt_auth.refreshes': ['{refresh}', 0],
     'velt_auth.shared_cache.hits': ['{lookup}', 0],
     'velt_auth.requests': ['{request}', 1],
+    'velt_auth.requests.in_flight': ['{request}', 0],
+    'velt_auth.requests.waiting': ['{request}', 0],
     'velt_auth.cache.entries': ['{token}', 1],
   }
   for (const [name, [unit, value]] of Object.entries(values)) {

@@ -36,7 +36,9 @@ test('every counter of stats() is a metric, with its value', async (t) => {
     'velt_auth_credential_refusals_total 0',
     'velt_auth_failures_total{code="ERR_VELT_REJECTED"} 1',
     'velt_auth_refreshes_total 0',
+    'velt_auth_requests_in_flight 0',
     'velt_auth_requests_total 2',
+    'velt_auth_requests_waiting 0',
     'velt_auth_shared_cache_hits_total 0',
   ])
   const stats = JSON.parse(

@@ -141,3 +141,23 @@ test('a `ca` without a certificate throws when the client is created', () => {
     })
   }
 })
+
+test('a new connection resumes the TLS session of an earlier one', async (t) => {
+  const resumed = []
+  const body = JSON.stringify({ result: { data: { token: 'eyJ-a-token' } } })
+  const response = `HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n`
+  const server = createServer(tls, (socket) => {
+    resumed.push(socket.isSessionReused())
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(response + body))
+  })
+  const { url } = await listen(t, server, 'https://localhost')
+  const client = new VeltAuthClient({
+    apiKey: 'key',
+    authToken: 'token',
+    baseUrl: url,
+    ca: authority.pem,
+  })
+  for (let call = 0; call < 3; call += 1) await client.generateToken('ada')
+  assert.deepEqual(resumed, [false, true, true])
+})

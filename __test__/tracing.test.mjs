@@ -1,6 +1,7 @@
 // The channels in `node:diagnostics_channel`: what they publish, and what they never contain.
 
 import assert from 'node:assert/strict'
+import { createSecureServer } from 'node:http2'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { VeltAuthError } from 'velt-auth'
@@ -8,6 +9,7 @@ import { createSelfSigned } from './support/certificates.mjs'
 import { emulate, emulateWithClient } from './support/emulator.mjs'
 import { collectMessages } from './support/messages.mjs'
 import { runNode } from './support/processes.mjs'
+import { listen, startRawServer } from './support/servers.mjs'
 import { REDIS, start, startClient } from './support/shared-cache.mjs'
 
 /** Date.now counts whole milliseconds; the emulator and the client round differently. */
@@ -150,6 +152,52 @@ test('calls of permissions, and a request with the next auth token', async (t) =
   )
   const printed = inspect(messages.all, { depth: Infinity, showHidden: true })
   for (const secret of ['ada', 'acme', ...authToken]) assert.ok(!printed.includes(secret), secret)
+})
+
+const TOKEN = JSON.stringify({ result: { status: 'success', data: { token: 'eyJ-a-token' } } })
+const CREDENTIALS = { apiKey: 'key', authToken: 'token' }
+
+test('a request that is sent again on another connection counts as resent', async (t) => {
+  const used = new WeakSet()
+  const { url } = await startRawServer(t, (socket) => {
+    if (used.has(socket)) return socket.destroy()
+    used.add(socket)
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${TOKEN.length}\r\n\r\n${TOKEN}`)
+  })
+  const client = startClient(t, { ...CREDENTIALS, baseUrl: url, apiVersion: 'v1' })
+  const messages = collectMessages(t)
+  await client.generateToken('ada')
+  await client.generateToken('ada')
+  assert.deepEqual(
+    messages.request.map(({ resendCount, outcome }) => [resendCount, outcome]),
+    [
+      [0, 'succeeded'],
+      [1, 'succeeded'],
+    ],
+  )
+  assert.ok(messages.request[1].timings.connect > 0)
+})
+
+test('HTTP/2 is the protocol version 2', async (t) => {
+  const certificate = await createSelfSigned()
+  const server = createSecureServer(certificate)
+  server.on('stream', (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/json' })
+    stream.end(TOKEN)
+  })
+  const { port } = await listen(t, server, '')
+  const baseUrl = `https://localhost:${port}`
+  const client = startClient(t, {
+    ...CREDENTIALS,
+    baseUrl,
+    apiVersion: 'v1',
+    ca: certificate.cert,
+  })
+  const messages = collectMessages(t)
+  await client.generateToken('ada')
+  const [{ protocolVersion, serverAddress, serverPort, timings }] = messages.request
+  assert.deepEqual([protocolVersion, serverAddress, serverPort], ['2', 'localhost', port])
+  assert.ok(timings.connect > 0 && timings.connect < timings.firstByte)
 })
 
 test('a timeout, an aborted call and an open circuit breaker', async (t) => {

@@ -3,6 +3,8 @@
 export const CONTENDERS = {
   guide: "fetch (Velt's guide)",
   undici: 'undici Pool.request',
+  'undici-64': 'undici, 64 connections',
+  'undici-128': 'undici, 128 connections',
   axios: 'axios',
   got: 'got',
   impit: 'impit',
@@ -28,6 +30,38 @@ const THROUGHPUT = [
   'rss',
 ]
 
+const FAR = ['guide', 'undici', 'undici-64', 'undici-128', 'impit', 'velt-auth']
+
+/** A server at a distance of 50 ms (round trip), from which a number of users get their first token. */
+const burst = (callers, settings = {}) => ({
+  name: `far-${callers}${settings.http1Only ? '-http1' : ''}`,
+  title:
+    `${callers === 1 ? 'One user' : `${callers.toLocaleString('en-US')} users at once`} in a new process, ` +
+    `50 ms away${settings.http1Only ? ', HTTP/1.1 only' : ''}`,
+  kind: 'burst',
+  callers,
+  server: { distance: 25, ...settings },
+  contenders: FAR,
+  metrics: ['allTokens', 'connections', 'cpuPerCall', 'rss'],
+})
+
+const steady = (settings = {}) => ({
+  name: `far-steady${settings.http1Only ? '-http1' : ''}`,
+  title: `64 callers, 50 ms away${settings.http1Only ? ', HTTP/1.1 only' : ''}`,
+  kind: 'calls',
+  callers: 64,
+  server: { distance: 25, ...settings },
+  contenders: FAR,
+  metrics: [
+    'callsPerSecond',
+    'latencyP50',
+    'latencyP99',
+    'connections',
+    'mainCpuPerCall',
+    'cpuPerCall',
+  ],
+})
+
 /**
  * `kind` chooses how to run a scenario (see `run/contender.mjs`). `server` has the settings for the
  * server of `rust/`; times are in milliseconds. `times` multiplies the duration, where a scenario needs
@@ -35,6 +69,12 @@ const THROUGHPUT = [
  * fail.
  */
 export const SCENARIOS = [
+  burst(1),
+  burst(64),
+  burst(1000),
+  steady(),
+  burst(1000, { http1Only: true }),
+  steady({ http1Only: true }),
   {
     name: 'callers-1',
     title: 'One caller',
@@ -117,6 +157,8 @@ export const SCENARIOS = [
 ]
 
 export const METRICS = {
+  allTokens: { title: 'ms until all have a token', digits: 0, best: 'least' },
+  connections: { title: 'connections', digits: 0, best: 'least' },
   callsPerSecond: { title: 'calls/s', digits: 0, best: 'most' },
   mainCpuPerCall: { title: 'main thread µs/call', digits: 1, best: 'least' },
   cpuPerCall: { title: 'all threads µs/call', digits: 1, best: 'least' },
@@ -137,6 +179,13 @@ const cached = 'velt-auth-cached'
 
 /** The `metric` of the contender `of`, divided by that of `to` (if named), is within the limit. */
 export const BARS = [
+  { in: 'far-1', metric: 'allTokens', of: uncached, to: 'undici', atMost: 1 },
+  { in: 'far-1000', metric: 'allTokens', of: uncached, to: 'undici', atMost: 0.12 },
+  { in: 'far-1000', metric: 'allTokens', of: uncached, to: 'undici-64', atMost: 0.4 },
+  { in: 'far-1000', metric: 'connections', of: uncached, atMost: 16 },
+  { in: 'far-steady', metric: 'callsPerSecond', of: uncached, to: 'undici', atLeast: 1 },
+  { in: 'far-1000-http1', metric: 'allTokens', of: uncached, to: 'undici-128', atMost: 1 },
+  { in: 'far-steady-http1', metric: 'callsPerSecond', of: uncached, to: 'undici', atLeast: 1 },
   { in: 'callers-64', metric: 'callsPerSecond', of: uncached, to: 'guide', atLeast: 8 },
   { in: 'callers-64', metric: 'callsPerSecond', of: uncached, to: 'undici', atLeast: 1.6 },
   { in: 'callers-64', metric: 'mainCpuPerCall', of: uncached, to: 'guide', atMost: 1 / 30 },

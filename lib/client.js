@@ -98,7 +98,16 @@ class VeltAuthClient {
     const { signal, minValidity, maxAge } = callOptions
     signal?.throwIfAborted()
     if (maxAge === undefined) {
-      const cached = this.#native.lookUp(minValidity, ...lookUpArguments(nativeUser))
+      // Written out: to spread `Object.values` over the arguments takes 0.3 µs.
+      const cached = this.#native.lookUp(
+        minValidity,
+        nativeUser.userId,
+        nativeUser.organizationId,
+        nativeUser.email,
+        nativeUser.name,
+        nativeUser.isAdmin,
+        nativeUser.permissions,
+      )
       if (cached) {
         this.#reportRefusals()
         if (number !== undefined) this.#tracer?.hit(number)
@@ -172,15 +181,6 @@ class VeltAuthClient {
  */
 function nativeOptions(options) {
   return Object.assign(Object.create(null), { ...options, extraCa: extraCertificates() })
-}
-
-/** @typedef {import('./addon.js').User} User */
-/** @typedef {[User['userId'], User['organizationId'], User['email'], User['name'], User['isAdmin'],
- *   User['permissions']]} LookUpArguments */
-
-/** @param {User} user */
-function lookUpArguments(user) {
-  return /** @type {LookUpArguments} */ (Object.values(user))
 }
 
 /** How many clients `generateVeltAuthToken` keeps: one for each set of options. */

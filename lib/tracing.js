@@ -148,8 +148,11 @@ class Tracer {
       }
       cache.publish(cause.refresh)
     }
-    for (const [resendCount, attempt] of attempts.entries()) {
+    let resendCount = 0
+    for (const attempt of attempts) {
+      resendCount += attempt.resends
       request.publish({ ...cause, ...requestMessage(attempt, resendCount, offset + now) })
+      resendCount += 1
     }
   }
 

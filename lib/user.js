@@ -33,7 +33,6 @@ const resource = object(
 
 const resourceId = object(RESOURCE_ID, ['type', 'id'])
 
-/** `lookUp` of the addon takes these fields as arguments, in this order. */
 const validateUser = object(
   {
     userId: string,

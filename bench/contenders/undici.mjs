@@ -3,8 +3,11 @@
 import { Pool } from 'undici'
 import { bodyFor, endpoint } from '../request.mjs'
 
-export function open({ baseUrl }) {
-  const pool = new Pool(baseUrl)
+export const open = ({ baseUrl }) => openPool(baseUrl)
+
+/** @param {import('undici').Pool.Options} [options] */
+export function openPool(baseUrl, options) {
+  const pool = new Pool(baseUrl, options)
   const path = new URL(endpoint(baseUrl)).pathname
   const headers = { 'content-type': 'application/json' }
 

@@ -7,6 +7,7 @@ import { barsTable, scenarioTable } from './numbers.mjs'
 
 /** The metrics that have a chart, by scenario. */
 const CHARTS = {
+  'far-1000': ['allTokens', 'connections'],
   'callers-64': ['callsPerSecond', 'mainCpuPerCall', 'cpuPerCall'],
   'upstream-50ms': ['delayP99', 'rss'],
   stalls: ['latencyP995'],

@@ -19,7 +19,7 @@ import { binary } from './server.mjs'
  * @property {boolean} [failing] Failures are expected: the stderr of the contender is hidden.
  */
 
-export const KINDS = { calls, cold, express }
+export const KINDS = { calls, burst, cold, express }
 
 const child = (file) => fileURLToPath(new URL(`../children/${file}`, import.meta.url))
 
@@ -45,6 +45,11 @@ async function calls(job) {
   const started = startChild(command, args)
   started.child.stdin.end(`${JSON.stringify(job)}\n`)
   return await started.line()
+}
+
+/** @param {Job} job */
+async function burst(job) {
+  return await startNode('burst', job).line()
 }
 
 /** @param {Job} job */

@@ -31,15 +31,23 @@ export async function runScenario(scenario, pace, { ca, caFile, ...certificate }
   return samples
 }
 
-/** Adds the CPU use of the server and the machine: it shows what limited the contender. */
+/**
+ * Adds the connections of the contender, and the CPU use of the server and the machine: it shows what
+ * limited the contender.
+ */
 async function withMachine(server, run) {
+  const { connections, handshakes, resumed } = await server.connections()
   const started = performance.now()
   const before = { server: server.cpu(), machine: machineCpu() }
   const sample = await run()
   const elapsed = performance.now() - started
   const machine = machineCpu() - before.machine
+  const after = await server.connections()
   return {
     ...sample,
+    connections: after.connections - connections,
+    handshakes: after.handshakes - handshakes,
+    resumed: after.resumed - resumed,
     serverCores: (server.cpu() - before.server) / 1000 / elapsed,
     busyCores: machine / elapsed,
     loadAverage: os.loadavg()[0],

@@ -39,6 +39,18 @@ const NUMBERS = {
     '{refusal}',
     'Refusals of an auth token by Velt.',
   ],
+  upstreamInFlight: [
+    'UpDownCounter',
+    'velt_auth.requests.in_flight',
+    '{request}',
+    'Requests to Velt in flight.',
+  ],
+  upstreamWaiting: [
+    'UpDownCounter',
+    'velt_auth.requests.waiting',
+    '{request}',
+    'Requests that wait for a connection to Velt.',
+  ],
   entries: ['UpDownCounter', 'velt_auth.cache.entries', '{token}', 'Tokens in this process.'],
 }
 

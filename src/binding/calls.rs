@@ -37,7 +37,11 @@ pub fn runtime() -> io::Result<Handle> {
     if let Some(handle) = &*running {
         return Ok(handle.clone());
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        // For DNS lookups, which block. The lookups of a client share one.
+        .max_blocking_threads(4)
+        .build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("velt-auth".into())

@@ -37,6 +37,7 @@ pub struct AttemptRecord {
     pub queue: f64,
     pub connect: Option<f64>,
     pub first_byte: Option<f64>,
+    pub resends: u32,
     pub url: Option<String>,
     pub status: Option<u16>,
     pub http_version: Option<String>,
@@ -134,6 +135,7 @@ impl AttemptRecord {
             first_byte: attempt
                 .first_byte
                 .map(|first_byte| milliseconds(first_byte - attempt.started)),
+            resends: attempt.resends,
             url: attempt.url.map(Into::into),
             status: attempt.status,
             http_version: attempt.http_version.map(Into::into),

@@ -21,6 +21,7 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
 /// How many requests one call may send.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
 /// How many connections to Velt a client has at most. A process may have as few as 1,024 file descriptors.
+/// With HTTP/2, a client needs few of them.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 128;
 /// The highest number of requests that one call may send. More attempts would make an outage worse.
 const MAX_ATTEMPTS: u32 = 10;

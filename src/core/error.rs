@@ -60,6 +60,8 @@ pub struct Error {
     pub message: String,
     /// Whether the same call can succeed later without any change by the developer.
     pub retryable: bool,
+    /// Whether the cause is on this machine, so that the failure says nothing about Velt.
+    pub is_local: bool,
     /// Requests sent for this call. It is 0 when the call failed before a request was sent, and when the
     /// deadline or the closing of the client ended the call while a request was in flight.
     pub attempts: u32,
@@ -80,6 +82,7 @@ impl Error {
             code,
             message: message.into(),
             retryable: false,
+            is_local: false,
             attempts: 0,
             http_status: None,
             status: None,

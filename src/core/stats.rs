@@ -21,6 +21,34 @@ impl Counter {
     }
 }
 
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+/// Counted in a [`Gauge`] until it is dropped.
+#[derive(Debug)]
+pub struct Entered<'a>(&'a Gauge);
+
+impl Gauge {
+    /// Adds 1 until the result is dropped.
+    #[must_use]
+    pub fn enter(&self) -> Entered<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(self)
+    }
+
+    /// The current number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Counts since the client was created.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -40,6 +68,10 @@ pub struct Stats {
     pub upstream_requests: Counter,
     /// How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
     pub credential_refusals: Counter,
+    /// Requests to Velt that have no complete response yet.
+    pub upstream_in_flight: Gauge,
+    /// Requests to Velt that wait for a connection.
+    pub upstream_waiting: Gauge,
     failures: [Counter; Code::ALL.len()],
 }
 

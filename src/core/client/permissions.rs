@@ -54,7 +54,7 @@ impl<S: Store> Client<VeltEndpoint, S> {
         number: Option<CallNumber>,
     ) -> Result<(), Error> {
         let upstream = &self.fetcher.upstream;
-        let attempt = || upstream.endpoint().change_permissions(change);
+        let attempt = |place| upstream.endpoint().change_permissions(place, change);
         let record = RequestRecord::of_call(&self.journal, number);
         let call = self.until_closed(upstream.call(deadline, attempt));
         let changed = record.during(call).await;
@@ -81,7 +81,7 @@ impl<S: Store> Client<VeltEndpoint, S> {
         let upstream = &self.fetcher.upstream;
         let outcome = match query.check() {
             Ok(()) => {
-                let attempt = || upstream.endpoint().permissions(query);
+                let attempt = |place| upstream.endpoint().permissions(place, query);
                 let call = upstream.call(deadline.unwrap_or(self.deadline), attempt);
                 let record = RequestRecord::of_call(&self.journal, number);
                 let outcome = record.during(self.until_closed(call)).await;

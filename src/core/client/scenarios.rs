@@ -39,7 +39,11 @@ struct Script {
 }
 
 impl TokenEndpoint for Script {
-    async fn request_token(&self, user: &User) -> Result<Token, Error> {
+    type Place = ();
+
+    async fn place(&self) {}
+
+    async fn request_token(&self, (): (), user: &User) -> Result<Token, Error> {
         let mut resources = user.resources.iter().flatten();
         assert!(
             resources.all(|resource| resource.expires_in.is_none()),

@@ -122,6 +122,7 @@ pub fn attempt() -> OpenAttempt {
             ended: now,
             url: None,
             connecting: None,
+            resends: 0,
             first_byte: None,
             status: None,
             http_version: None,
@@ -176,20 +177,14 @@ impl Drop for OpenAttempt {
     }
 }
 
-/// Measures how long it takes to open a connection for the current attempt. `None` if nothing is
-/// recorded.
-#[must_use]
-pub fn connecting() -> Option<impl FnOnce() + Send + 'static> {
-    let open = current()?;
-    let started = Instant::now();
-    let index = open.lock().attempts.len().checked_sub(1)?;
-    // The connection may be opened after the request has ended, for later requests.
-    let open = Arc::downgrade(&open);
-    Some(move || {
-        if let Some(open) = open.upgrade() {
-            open.lock().attempts[index].connecting = Some(started.elapsed());
-        }
-    })
+/// A connection for the attempt in progress was opened, or failed to open, since `started`.
+pub fn connected(started: Instant) {
+    with_attempt(|attempt| attempt.connecting = Some(started.elapsed()));
+}
+
+/// The attempt in progress is sent once more, on another connection.
+pub fn resent() {
+    with_attempt(|attempt| attempt.resends += 1);
 }
 
 fn current() -> Option<Arc<OpenRequest>> {
@@ -239,10 +234,10 @@ mod tests {
                 let failed = attempt();
                 tokio::time::sleep(2 * second).await;
                 failed.end(&unavailable());
+                let succeeded_at = Instant::now();
                 let succeeded = attempt();
-                let connected = connecting().expect("an attempt is recorded");
                 tokio::time::sleep(3 * second).await;
-                connected();
+                connected(succeeded_at);
                 received(200, "1.1");
                 succeeded.end(&Ok::<_, Error>(()));
                 unavailable()
@@ -266,24 +261,5 @@ mod tests {
             (Some(3 * second), Some(200))
         );
         assert!(matches!(last.end, End::Succeeded));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_opens_after_its_request_changes_no_record() {
-        let journal = journal();
-        let record = RequestRecord::of_refresh(&journal);
-        let connected = record
-            .during(async {
-                let cancelled = attempt();
-                let connected = connecting();
-                drop(cancelled);
-                connected
-            })
-            .await;
-        record.end(&Ok::<_, Error>(()));
-        connected.expect("an attempt is recorded")();
-        let requests = journal.take().requests;
-        assert!(matches!(requests[0].attempts[0].end, End::Cancelled));
-        assert_eq!(requests[0].attempts[0].connecting, None);
     }
 }

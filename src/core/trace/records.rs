@@ -80,6 +80,9 @@ pub struct Attempt {
     /// How long it took to open a connection: DNS, TCP, the tunnel through a proxy, and TLS. `None` if
     /// the attempt used an open connection.
     pub connecting: Option<Duration>,
+    /// How often the request was sent again on another connection, because a connection was closed or the
+    /// server refused the request before it did anything.
+    pub resends: u32,
     /// When the headers of the response were complete.
     pub first_byte: Option<Instant>,
     /// The HTTP status of the response.

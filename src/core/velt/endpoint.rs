@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 
 use super::api::{Context, request, response};
+use super::connections::Place;
 use super::credentials::{Credentials, InUse, Refusal, Second};
 use super::transport::{Request, Response, Transport};
 use crate::core::config::Config;
@@ -55,43 +56,58 @@ impl VeltEndpoint {
         self.credentials.take_refusals()
     }
 
-    /// Sends one request for a token, and reads the response.
+    /// Waits until a request can be sent.
+    pub async fn place(&self) -> Place {
+        self.transport.place().await
+    }
+
+    /// Sends one request for a token from `place`, and reads the response.
     ///
     /// # Errors
     /// The error of the transport, or the error in the response.
-    pub async fn token(&self, user: &User) -> Result<Token, Error> {
+    pub async fn token(&self, place: Place, user: &User) -> Result<Token, Error> {
         let request = |auth_token: &_| request::token(&self.config, auth_token, user);
-        self.send(request, response::token).await
+        self.send(place, request, response::token).await
     }
 
-    /// Adds or removes permissions with one request.
+    /// Adds or removes permissions with one request from `place`.
     ///
     /// # Errors
     /// As [`VeltEndpoint::token`].
-    pub async fn change_permissions(&self, change: &PermissionsChange) -> Result<(), Error> {
+    pub async fn change_permissions(
+        &self,
+        place: Place,
+        change: &PermissionsChange,
+    ) -> Result<(), Error> {
         let change = change.at(SystemTime::now());
         let request =
             |auth_token: &_| request::permissions_change(&self.config, auth_token, &change);
-        self.send(request, response::permissions_change).await
+        self.send(place, request, response::permissions_change)
+            .await
     }
 
-    /// Asks for permissions with one request.
+    /// Asks for permissions with one request from `place`.
     ///
     /// # Errors
     /// As [`VeltEndpoint::token`].
-    pub async fn permissions(&self, query: &PermissionsQuery) -> Result<Permissions, Error> {
+    pub async fn permissions(
+        &self,
+        place: Place,
+        query: &PermissionsQuery,
+    ) -> Result<Permissions, Error> {
         let request = |auth_token: &_| request::permissions_query(&self.config, auth_token, query);
-        self.send(request, response::permissions).await
+        self.send(place, request, response::permissions).await
     }
 
     /// Sends a request, and a second one with another auth token if Velt refuses the first auth token.
     async fn send<T>(
         &self,
+        place: Place,
         request: impl Fn(&SecretString) -> Request,
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let first = self.credentials.current().await?;
-        let refusal = match self.exchange(&request, read, &first).await {
+        let refusal = match self.exchange(place, &request, read, &first).await {
             Err(error) if is_refusal(&error) => error,
             outcome => return outcome,
         };
@@ -100,8 +116,9 @@ impl VeltEndpoint {
             Some(Second::InUse(second)) => (second, None),
             Some(Second::Trial(second, turn)) => (second, Some(turn)),
         };
+        let place = self.place().await;
         self.stats.upstream_requests.add();
-        let outcome = self.exchange(&request, read, &second).await;
+        let outcome = self.exchange(place, &request, read, &second).await;
         let is_refused = outcome.as_ref().is_err_and(is_refusal);
         let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
         if trial.is_some() && !is_outage {
@@ -122,13 +139,14 @@ impl VeltEndpoint {
 
     async fn exchange<T>(
         &self,
+        place: Place,
         request: impl Fn(&SecretString) -> Request,
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
         auth_token: &InUse,
     ) -> Result<T, Error> {
         let attempt = current::attempt();
         let auth_token = &auth_token.secret;
-        let outcome = self.transport.post(request(auth_token)).await;
+        let outcome = self.transport.post(place, request(auth_token)).await;
         let outcome = outcome.and_then(|response| {
             let context = Context {
                 now: SystemTime::now(),

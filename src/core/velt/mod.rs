@@ -2,8 +2,12 @@
 //! retries ([`retry`]), and the [`circuit_breaker`], which makes calls fail at once while Velt fails.
 
 pub mod api;
+mod causes;
 pub mod circuit_breaker;
+pub mod connections;
+mod connector;
 pub mod credentials;
+mod dns;
 pub mod endpoint;
 pub mod retry;
 pub mod transport;

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::circuit_breaker::CircuitBreaker;
+use super::connections::Place;
 use super::endpoint::VeltEndpoint;
 use super::retry::{self, Budget, Limits};
 use crate::core::clock::Clock;
@@ -27,17 +27,33 @@ pub trait TokenEndpoint: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// The permission to send one request.
+    type Place: Send;
+
+    /// Waits until a request can be sent. Requests wait in their order.
+    fn place(&self) -> impl Future<Output = Self::Place> + Send;
+
     /// Requests a token once. Each permission of `user` has a fixed end.
-    fn request_token(&self, user: &User) -> impl Future<Output = Result<Token, Error>> + Send;
+    fn request_token(
+        &self,
+        place: Self::Place,
+        user: &User,
+    ) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
 impl TokenEndpoint for VeltEndpoint {
+    type Place = Place;
+
     async fn ready(&self) -> Result<(), Error> {
         self.ready().await
     }
 
-    async fn request_token(&self, user: &User) -> Result<Token, Error> {
-        self.token(user).await
+    async fn place(&self) -> Place {
+        self.place().await
+    }
+
+    async fn request_token(&self, place: Place, user: &User) -> Result<Token, Error> {
+        self.token(place, user).await
     }
 }
 
@@ -48,9 +64,6 @@ pub struct Upstream<E> {
     timeout: Duration,
     deadline: Duration,
     max_attempts: u32,
-    /// One permit per connection: HTTP/1.1 has one request per connection at a time. Calls wait for a
-    /// permit in their order.
-    connections: Semaphore,
     budget: Budget,
     breaker: CircuitBreaker,
     stats: Arc<Stats>,
@@ -65,7 +78,6 @@ impl<E: TokenEndpoint> Upstream<E> {
             timeout: config.timeout,
             deadline: config.deadline,
             max_attempts: config.max_attempts,
-            connections: Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)),
             budget: Budget::default(),
             breaker: CircuitBreaker::default(),
             stats,
@@ -78,10 +90,10 @@ impl<E: TokenEndpoint> Upstream<E> {
     /// # Errors
     /// As [`Upstream::call`].
     pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
-        self.call(deadline, || async {
+        self.call(deadline, |place| async move {
             // A retry is a new request, so the permissions last from the retry on.
             let user = user.at(self.clock.now());
-            let token = self.endpoint.request_token(&user).await?;
+            let token = self.endpoint.request_token(place, &user).await?;
             Ok(token.until(user.permissions_end()))
         })
         .await
@@ -92,7 +104,11 @@ impl<E: TokenEndpoint> Upstream<E> {
     /// # Errors
     /// The last attempt's error. If the circuit breaker is open or a rate limit holds, the error comes
     /// at once, after 0 attempts.
-    pub async fn call<T, F>(&self, deadline: Duration, attempt: impl Fn() -> F) -> Result<T, Error>
+    pub async fn call<T, F>(
+        &self,
+        deadline: Duration,
+        attempt: impl Fn(E::Place) -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -102,7 +118,7 @@ impl<E: TokenEndpoint> Upstream<E> {
             .unwrap_or_else(|_| Err(not_ready(deadline)))?;
         let deadline = call_ends.saturating_duration_since(Instant::now());
         let began = Instant::now();
-        let connection = timeout(deadline, self.connection())
+        let place = timeout(deadline, self.place())
             .await
             .map_err(|_| no_connection(deadline))?;
         // Not before: while the call waited, the breaker may have opened.
@@ -113,38 +129,37 @@ impl<E: TokenEndpoint> Upstream<E> {
             deadline,
             max_attempts: self.max_attempts,
         };
-        // During a backoff, other calls use the connection.
-        let connection = Mutex::new(Some(connection));
+        // During a backoff, other calls use the place.
+        let place = Mutex::new(Some(place));
         let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
-            let first = connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let first = place.lock().unwrap_or_else(PoisonError::into_inner).take();
             let waited_since = if first.is_some() {
                 began
             } else {
                 Instant::now()
             };
-            let _connection = match first {
-                Some(connection) => connection,
-                None => self.connection().await,
+            let place = match first {
+                Some(place) => place,
+                None => self.place().await,
             };
             self.stats.upstream_requests.add();
             current::waited(waited_since);
-            attempt().await
+            let _in_flight = self.stats.upstream_in_flight.enter();
+            attempt(place).await
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
         match &outcome {
             Err(error) if error.code == Code::Timeout && is_short => {}
+            Err(error) if error.is_local => {}
             _ => permit.record(&outcome),
         }
         outcome
     }
 
-    async fn connection(&self) -> SemaphorePermit<'_> {
-        let permit = self.connections.acquire().await;
-        permit.expect("the semaphore is never closed")
+    async fn place(&self) -> E::Place {
+        let _waiting = self.stats.upstream_waiting.enter();
+        self.endpoint.place().await
     }
 
     /// The state of the circuit breaker.
@@ -172,8 +187,8 @@ fn no_connection(deadline: Duration) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "No request could be sent within {} ms (deadline): all connections to Velt were in use, so no \
-             request was sent. Raise deadline, or maxConnections.",
+            "No request could be sent within {} ms (deadline): no connection to Velt was free in time. Raise \
+             deadline, or maxConnections.",
             deadline.as_millis(),
         ),
     )

@@ -1,5 +1,5 @@
-//! The floor: the HTTP library of the package, called from Rust alone. The addon costs more than this:
-//! the difference is the cost of calls from Node, and of errors, retries and deadlines.
+//! The floor: reqwest, the usual HTTP client of Rust programs, called from Rust alone, with HTTP/1.1.
+//! The package uses the same libraries below it (hyper, rustls).
 //!
 //! Reads its [`Load`] as one line of JSON, and prints the same fields as `bench/children/calls.mjs`.
 
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The same client as in the package: see `src/core/velt/transport.rs`.
+/// TLS as in the package: see `src/core/velt/connector.rs`.
 fn client(ca: &str) -> Result<Client, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca.as_bytes()).flatten());

@@ -2,7 +2,9 @@
 //! and stalls in exact shares. It does very little work per request and uses every core, so that the
 //! benchmark measures the caller.
 //!
-//! Reads its [`Settings`] as one line of JSON, prints its port, and ends when stdin ends.
+//! Reads its [`Settings`] as one line of JSON, and prints its port. For each further line, it prints how
+//! many TLS handshakes it has completed, and how many of them resumed an earlier session. It ends when stdin
+//! ends.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -17,9 +19,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{HandshakeKind, ServerConfig};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +50,9 @@ struct Settings {
     stall_share: f64,
     #[serde(default)]
     stall: u64,
+    /// Whether the server speaks only HTTP/1.1.
+    #[serde(default)]
+    http1_only: bool,
 }
 
 /// The state that all requests share.
@@ -57,6 +62,9 @@ struct Endpoint {
     stall: Duration,
     errors: Share,
     stalls: Share,
+    /// TLS handshakes, without and with an earlier session.
+    full: AtomicU64,
+    resumed: AtomicU64,
 }
 
 /// Chooses every n-th request, not random ones: so it is the same for all contenders.
@@ -86,6 +94,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings: Settings = serde_json::from_str(&lines.next_line().await?.unwrap_or_default())?;
     let acceptor = TlsAcceptor::from(Arc::new(tls(&settings)?));
     let endpoint = Arc::new(Endpoint::new(&settings));
+    let handshakes = Arc::clone(&endpoint);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{}", listener.local_addr()?.port());
     tokio::spawn(async move {
@@ -93,7 +102,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             tokio::spawn(serve(stream, acceptor.clone(), Arc::clone(&endpoint)));
         }
     });
-    while lines.next_line().await?.is_some() {}
+    while lines.next_line().await?.is_some() {
+        let full = handshakes.full.load(Ordering::Relaxed);
+        let resumed = handshakes.resumed.load(Ordering::Relaxed);
+        println!(
+            "{}",
+            serde_json::json!({"handshakes": full + resumed, "resumed": resumed})
+        );
+    }
     Ok(())
 }
 
@@ -106,7 +122,10 @@ fn tls(settings: &Settings) -> Result<ServerConfig, Box<dyn Error>> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if !settings.http1_only {
+        config.alpn_protocols.push(b"h2".to_vec());
+    }
+    config.alpn_protocols.push(b"http/1.1".to_vec());
     Ok(config)
 }
 
@@ -116,6 +135,11 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, endpoint: Arc<Endpoint>
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
+    let handshakes = match stream.get_ref().1.handshake_kind() {
+        Some(HandshakeKind::Resumed) => &endpoint.resumed,
+        _ => &endpoint.full,
+    };
+    handshakes.fetch_add(1, Ordering::Relaxed);
     let service = service_fn(move |request| Arc::clone(&endpoint).respond(request));
     auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -136,6 +160,8 @@ impl Endpoint {
             stall: Duration::from_millis(settings.stall),
             errors: Share::new(settings.error_share),
             stalls: Share::new(settings.stall_share),
+            full: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
         }
     }
 

@@ -35,7 +35,11 @@ impl Drop for InFlight<'_> {
 }
 
 impl TokenEndpoint for ModelVelt {
-    async fn request_token(&self, user: &User) -> Result<Token, Error> {
+    type Place = ();
+
+    async fn place(&self) {}
+
+    async fn request_token(&self, (): (), user: &User) -> Result<Token, Error> {
         let Self { world, server } = self;
         world.until_thawed(*server).await;
         let user = user_index(user);

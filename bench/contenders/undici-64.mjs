@@ -1,0 +1,5 @@
+// undici, with a limit on its connections.
+
+import { openPool } from './undici.mjs'
+
+export const open = ({ baseUrl }) => openPool(baseUrl, { connections: 64 })
