@@ -24,7 +24,7 @@ impl VeltEndpoint {
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for an invalid `ca` or `proxy`.
     pub fn new(config: Arc<Config>) -> Result<Self, Error> {
-        let transport = Transport::new(&config, &api::endpoint(&config)?, api::headers(&config)?)?;
+        let transport = Transport::new(&config, api::endpoint(&config)?, api::headers(&config)?)?;
         Ok(Self { config, transport })
     }
 

@@ -1,22 +1,17 @@
 //! One HTTPS exchange, and the error if it fails.
 
-use std::error::Error as StdError;
 use std::io;
 use std::net::UdpSocket;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Request, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Request};
 use rustls::{AlertDescription, CertificateError};
-use tokio::time::Instant;
 use url::Url;
 
 use super::causes::{chain, find};
-use super::connections::{Connections, Failure, Place};
-use super::connector::{Connector, uri};
-use super::dns::DnsError;
+use super::connections::{Connections, Place};
+use super::connector::{Connector, WrongClient};
 use crate::core::config::Config;
 use crate::core::error::{Code, Error};
 
@@ -46,7 +41,7 @@ pub struct Transport {
     connections: Connections,
     /// The host and port, for error messages.
     server: String,
-    endpoint: Uri,
+    endpoint: Url,
     headers: HeaderMap,
 }
 
@@ -55,15 +50,13 @@ impl Transport {
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, endpoint: &Url, mut headers: HeaderMap) -> Result<Self, Error> {
-        let connector = Connector::new(config, endpoint)?;
-        let user_agent = HeaderValue::from_static(concat!("velt-auth/", env!("CARGO_PKG_VERSION")));
-        headers.insert(USER_AGENT, user_agent);
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    pub fn new(config: &Config, endpoint: Url, headers: HeaderMap) -> Result<Self, Error> {
+        let has_tls = endpoint.scheme() == "https";
+        let connector = Connector::new(config)?;
         Ok(Self {
-            connections: Connections::new(connector, config.max_connections, config.timeout),
-            server: server(endpoint),
-            endpoint: uri(endpoint)?,
+            connections: Connections::new(connector, config.max_connections, has_tls)?,
+            server: server(&endpoint),
+            endpoint,
             headers,
         })
     }
@@ -79,17 +72,11 @@ impl Transport {
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
     pub async fn post(&self, place: Place, body: Vec<u8>) -> Result<Response, Error> {
-        let body = Bytes::from(body);
-        let (place, response) = self
-            .send(place, &body)
-            .await
-            .map_err(|failure| self.failure(failure))?;
-        let (head, mut frames) = response.into_parts();
-        let status = head.status.as_u16();
+        let failed = |error| self.failure(error);
+        let (_place, mut response) = self.send(place, body.into()).await.map_err(failed)?;
+        let status = response.status().as_u16();
         let mut body = Vec::new();
-        while let Some(frame) = frames.frame().await {
-            let frame = frame.map_err(|error| self.failure(Failure::Exchange(error.into())))?;
-            let chunk = frame.into_data().unwrap_or_default();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(Error {
                     http_status: Some(status),
@@ -101,10 +88,9 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        place.keep();
         Ok(Response {
             status,
-            headers: head.headers,
+            headers: std::mem::take(response.headers_mut()),
             body,
         })
     }
@@ -114,47 +100,47 @@ impl Transport {
     /// Velt has received the first request, it makes two tokens, which does no harm.
     async fn send(
         &self,
-        place: Place,
-        body: &Bytes,
-    ) -> Result<(Place, http::Response<Incoming>), Failure> {
-        let began = Instant::now();
-        let mut sent = place.send(self.request(body)).await;
-        for _ in 0..MAX_REFUSALS {
-            if !matches!(sent, Err(Failure::Refused(_))) {
-                break;
+        mut place: Place,
+        body: Bytes,
+    ) -> Result<(Place, reqwest::Response), reqwest::Error> {
+        let mut refusals = 0;
+        let mut was_dead = false;
+        loop {
+            let (sent, is_new) = place.send(self.request(&body)).await;
+            let error = match sent {
+                Ok(response) => return Ok((place, response)),
+                Err(error) => error,
+            };
+            if find::<WrongClient>(&error).is_some() {
+                place.renew();
+                drop(place);
+                place = self.connections.place().await;
+            } else if is_refused(&error) && refusals < MAX_REFUSALS {
+                refusals += 1;
+            } else if !is_new && !was_dead && is_dead(&error) {
+                was_dead = true;
+                place.renew();
+            } else {
+                return Err(error);
             }
-            let place = self.connections.place().await;
-            sent = place.send(self.request(body)).await;
         }
-        if matches!(sent, Err(Failure::Dead(_))) {
-            let place = self.connections.place_on_newer(began).await;
-            sent = place.send(self.request(body)).await;
-        }
-        sent
     }
 
-    fn request(&self, body: &Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
+    fn request(&self, body: &Bytes) -> Request {
+        let mut request = Request::new(Method::POST, self.endpoint.clone());
         *request.headers_mut() = self.headers.clone();
+        *request.body_mut() = Some(body.clone().into());
         request
     }
 
-    fn failure(&self, failure: Failure) -> Error {
+    /// The error of an exchange.
+    fn failure(&self, error: reqwest::Error) -> Error {
         let server = &self.server;
-        let (error, was_connected) = match failure {
-            Failure::Connect(error) => (error, false),
-            Failure::Dead(error) | Failure::Refused(error) | Failure::Exchange(error) => {
-                (error, true)
-            }
-        };
-        let error = &*error;
-        let cause = chain(error);
-        let is_dns = find::<DnsError>(error).is_some();
-        let tls_error = find::<rustls::Error>(error);
+        let error = error.without_url();
+        let cause = chain(&error);
+        let tls_error = find::<rustls::Error>(&error);
         let failure = match tls_error {
-            _ if !was_connected && has_no_descriptor(error) => Error {
+            _ if error.is_connect() && has_no_descriptor(&error) => Error {
                 is_local: true,
                 ..Error::transient(
                     Code::Network,
@@ -202,14 +188,14 @@ impl Transport {
                      certificates are not supported.",
                 ),
             ),
-            _ if is_dns => Error::transient(
+            _ if error.is_dns() => Error::transient(
                 Code::Network,
                 format!(
                     "Could not look up the address of {server}; check baseUrl, proxy and this \
                      machine's DNS.",
                 ),
             ),
-            _ if !was_connected => Error::transient(
+            _ if error.is_connect() => Error::transient(
                 Code::Network,
                 format!(
                     "Could not connect to {server}; check baseUrl, the network, the firewall and \
@@ -234,11 +220,25 @@ fn server(url: &Url) -> String {
     format!("{host}:{port}")
 }
 
+/// Whether the server refused the request before it did anything, because it allows fewer requests at once.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let http2 = find::<h2::Error>(error);
+    http2
+        .is_some_and(|error| error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// Whether the connection ended before the response began. A reset ends one request only.
+fn is_dead(error: &reqwest::Error) -> bool {
+    let is_reset = find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
+    let is_parse = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    !error.is_connect() && !is_reset && !is_parse
+}
+
 /// Whether `error` is that the process, or the system, has no file descriptor left. A DNS lookup
 /// does not tell, so this tries to open a socket.
-fn has_no_descriptor(error: &(dyn StdError + 'static)) -> bool {
+fn has_no_descriptor(error: &reqwest::Error) -> bool {
     let is_limit = |error: &io::Error| matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-    if find::<DnsError>(error).is_some() {
+    if error.is_dns() {
         return UdpSocket::bind(("127.0.0.1", 0)).is_err_and(|error| is_limit(&error));
     }
     find::<io::Error>(error).is_some_and(is_limit)

@@ -1,6 +1,6 @@
 //! A request for a token in each version of the API.
 
-use http::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use url::Url;
