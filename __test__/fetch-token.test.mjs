@@ -139,6 +139,20 @@ test('signal cancels the function headers, the request and the wait before a ret
   }
 })
 
+test('a function headers that aborts the call and then fails causes no unhandled rejection', async (t) => {
+  const { url } = await startEndpoint(t, token('t1'))
+  const controller = new AbortController()
+  const reason = new Error('signed out')
+  const headers = async () => {
+    controller.abort(reason)
+    throw new Error('no bearer token')
+  }
+  // The test runner reports an unhandled rejection as a failure of this test.
+  const failure = await fetchVeltToken(url, { headers, signal: controller.signal }).catch((e) => e)
+  assert.equal(failure, reason)
+  await new Promise(setImmediate)
+})
+
 test('wrong options are a TypeError that says what to write', async () => {
   const make = (options) => createAuthProvider({ user, ...options })
   for (const [options, message] of [

@@ -235,13 +235,13 @@ function networkError(source, cause) {
  * @returns {Promise<T>}
  */
 async function unlessAborted(value, signal) {
-  signal?.throwIfAborted()
   /** @type {() => void} */
   let abort = () => {}
   const aborted = new Promise((_resolve, reject) => {
     abort = () => reject(signal?.reason)
   })
   signal?.addEventListener('abort', abort)
+  if (signal?.aborted) abort()
   try {
     return await Promise.race([value, aborted])
   } finally {

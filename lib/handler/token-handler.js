@@ -157,7 +157,10 @@ function errorResponse(error, message) {
   // The browser must not retry after a permanent failure, such as a certificate that is not
   // trusted.
   const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
-  const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
+  // The function `authToken` of the client may return another auth token soon.
+  const isRotating = error.code === 'ERR_VELT_UNAUTHORIZED' && error.retryable
+  const usual = isRotating ? 'unavailable' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
+  const code = isPermanent ? 'upstream_error' : usual
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
   const hasRetryAfter = code === 'rate_limited' || code === 'unavailable'
   return problem(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})

@@ -66,6 +66,8 @@ pub struct Stats {
     pub shared_hits: Counter,
     /// Requests sent to Velt, retries included.
     pub upstream_requests: Counter,
+    /// How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
+    pub credential_refusals: Counter,
     /// Requests to Velt that have no complete response yet.
     pub upstream_in_flight: Gauge,
     /// Requests to Velt that wait for a connection.

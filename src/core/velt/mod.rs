@@ -1,4 +1,4 @@
-//! One request to Velt for one token: its JSON ([`api`]), its HTTPS exchange ([`transport`]), its
+//! One request to Velt: its JSON ([`api`]), its HTTPS exchange ([`transport`]), its
 //! retries ([`retry`]), and the [`circuit_breaker`], which makes calls fail at once while Velt fails.
 
 pub mod api;
@@ -6,6 +6,7 @@ mod causes;
 pub mod circuit_breaker;
 pub mod connections;
 mod connector;
+pub mod credentials;
 mod dns;
 pub mod endpoint;
 pub mod retry;

@@ -4,8 +4,8 @@ use std::io;
 use std::net::UdpSocket;
 
 use bytes::Bytes;
+use reqwest::Method;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, Request};
 use rustls::{AlertDescription, CertificateError};
 use url::Url;
 
@@ -25,6 +25,16 @@ const MAX_REFUSALS: u32 = 3;
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
 
+/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
+pub struct Request {
+    /// The URL of the endpoint.
+    pub url: Url,
+    /// The headers that depend on the endpoint.
+    pub headers: HeaderMap,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
 /// A complete response.
 pub struct Response {
     /// The HTTP status.
@@ -35,29 +45,26 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// The connections to one endpoint.
+/// The connections to one server.
 #[derive(Debug)]
 pub struct Transport {
     connections: Connections,
     /// The host and port, for error messages.
     server: String,
-    endpoint: Url,
-    headers: HeaderMap,
 }
 
 impl Transport {
-    /// A transport that sends `headers` to `endpoint`; no connection is made yet.
+    /// A transport with the options of `config`; no connection is made yet.
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, endpoint: Url, headers: HeaderMap) -> Result<Self, Error> {
-        let has_tls = endpoint.scheme() == "https";
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let server_url = &config.base_url;
+        let has_tls = server_url.scheme() == "https";
         let connector = Connector::new(config)?;
         Ok(Self {
             connections: Connections::new(connector, config.max_connections, has_tls)?,
-            server: server(&endpoint),
-            endpoint,
-            headers,
+            server: server(server_url),
         })
     }
 
@@ -66,14 +73,14 @@ impl Transport {
         self.connections.place().await
     }
 
-    /// Sends `body` from `place`, and reads the complete response.
+    /// Sends `request` from `place`, and reads the complete response.
     ///
     /// # Errors
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
-    pub async fn post(&self, place: Place, body: Vec<u8>) -> Result<Response, Error> {
+    pub async fn post(&self, place: Place, request: Request) -> Result<Response, Error> {
         let failed = |error| self.failure(error);
-        let (_place, mut response) = self.send(place, body.into()).await.map_err(failed)?;
+        let (_place, mut response) = self.send(place, request).await.map_err(failed)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -95,18 +102,22 @@ impl Transport {
         })
     }
 
-    /// Sends `body` until a response begins. A request is sent again at once if its connection was closed
+    /// Sends `request` until a response begins. A request is sent again at once if its connection was closed
     /// by the other side at the same time, or if the server refused it: neither is a failure of Velt. If
     /// Velt has received the first request, it makes two tokens, which does no harm.
     async fn send(
         &self,
         mut place: Place,
-        body: Bytes,
+        Request { url, headers, body }: Request,
     ) -> Result<(Place, reqwest::Response), reqwest::Error> {
+        let body = Bytes::from(body);
         let mut refusals = 0;
         let mut was_dead = false;
         loop {
-            let (sent, is_new) = place.send(self.request(&body)).await;
+            let mut request = reqwest::Request::new(Method::POST, url.clone());
+            *request.headers_mut() = headers.clone();
+            *request.body_mut() = Some(body.clone().into());
+            let (sent, is_new) = place.send(request).await;
             let error = match sent {
                 Ok(response) => return Ok((place, response)),
                 Err(error) => error,
@@ -124,13 +135,6 @@ impl Transport {
                 return Err(error);
             }
         }
-    }
-
-    fn request(&self, body: &Bytes) -> Request {
-        let mut request = Request::new(Method::POST, self.endpoint.clone());
-        *request.headers_mut() = self.headers.clone();
-        *request.body_mut() = Some(body.clone().into());
-        request
     }
 
     /// The error of an exchange.
