@@ -154,8 +154,10 @@ test('a server without HTTP/2 gets HTTP/1.1, and at most maxConnections requests
     versions.add(request.httpVersion)
     current += 1
     most = Math.max(most, current)
-    request.resume().on('end', () => {
+    response.on('finish', () => {
       current -= 1
+    })
+    request.resume().on('end', () => {
       response.end(JSON.stringify({ result: { data: { token: 'eyJ-a-token' } } }))
     })
   })

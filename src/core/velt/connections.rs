@@ -104,16 +104,19 @@ impl Connections {
     }
 
     /// Waits for a place. Requests wait in their order.
+    ///
+    /// # Panics
+    /// Never: the semaphore is not closed.
     pub async fn place(&self) -> Place {
         let pool = &self.0;
         pool.ask();
         let mut permit = pin!(Arc::clone(&pool.permits).acquire_owned());
-        let permit = match timeout(PATIENCE, &mut permit).await {
-            Ok(permit) => permit,
-            Err(_) => {
-                pool.open_another(&mut pool.lock(), pool.max);
-                permit.await
-            }
+        let soon = timeout(PATIENCE, &mut permit).await;
+        let permit = if let Ok(permit) = soon {
+            permit
+        } else {
+            pool.open_another(&mut pool.lock(), pool.max);
+            permit.await
         };
         Place {
             pool: Arc::clone(pool),
