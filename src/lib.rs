@@ -33,7 +33,7 @@
 //!     ([`transport`](core::velt::transport)) and its auth token
 //!     ([`credentials`](core::velt::credentials)).
 //!     [`connections`](core::velt::connections): which request is sent on which connection, and when one
-//!     is opened. `connector` opens it, with the addresses from `dns`. `causes`: errors and their causes.
+//!     is opened. `connector` makes reqwest clients, with the addresses from `dns`. `causes`: errors and their causes.
 //!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
 //!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],

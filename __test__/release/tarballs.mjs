@@ -69,7 +69,7 @@ for (const { name, packageName, file, addon, libc } of built) {
 
   test(`${name}: its notices name the crates that every addon contains`, () => {
     const notices = readFileSync(join(STAGE, name, 'THIRD-PARTY-NOTICES.txt'), 'utf8')
-    for (const crate of ['hyper', 'napi', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
+    for (const crate of ['napi', 'reqwest', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
       assert.match(notices, new RegExp(`^${crate} \\d`, 'm'))
     }
   })

@@ -1,123 +1,173 @@
-//! Opens a connection to Velt: DNS, TCP, the tunnel through a proxy, TLS.
+//! Makes reqwest clients, and watches the connections that they open.
 
+use std::cell::Cell;
 use std::error::Error as StdError;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::Uri;
-use hyper::rt::{Read, Write};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connection, HttpConnector};
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::legacy::connect::Connection;
+use reqwest::{Client, NoProxy, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
+use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
+use super::causes::chain;
 use super::dns::Dns;
 use crate::core::config::{self, Config};
 use crate::core::error::Error;
+use crate::core::trace::current;
 
-/// Any error of a connection or of an exchange on it.
-pub type BoxError = Box<dyn StdError + Send + Sync>;
+/// How long an idle connection is kept. Load balancers keep idle connections longer. The time is checked
+/// again when a connection is used, so a serverless process that was frozen does not use closed
+/// connections.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// A request on an HTTP/2 connection on which nothing has arrived for so long sends a ping.
+const PING_AFTER: Duration = Duration::from_secs(2);
+/// Without an answer to the ping for so long, the connection is closed. Both times together are shorter
+/// than the default timeout of an attempt.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Opens connections to one server.
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+tokio::task_local! {
+    /// Whether the current request opened a connection for itself.
+    pub static HAS_DIALED: Cell<bool>;
+}
+
+/// The options of all clients. TLS sessions and DNS lookups are shared by the clients.
 #[derive(Debug)]
 pub struct Connector {
-    server: Uri,
-    route: Route,
+    tls: ClientConfig,
+    proxy: Option<reqwest::Proxy>,
+    dns: Dns,
+    max_idle: usize,
+}
+
+/// Decides whether a client may open a connection, and learns its protocol.
+pub trait Watcher: Clone + Send + Sync + 'static {
+    /// Called before a connection is opened. `false`: this client must not open one any more.
+    fn may_open(&self) -> bool;
+
+    /// Called with each new connection. `false`: this client cannot use it.
+    fn has_opened(&self, is_http2: bool) -> bool;
+}
+
+/// The request must be sent with another client, because the server has another protocol.
+#[derive(Debug, thiserror::Error)]
+#[error("the server has another protocol")]
+pub struct WrongClient;
+
+impl Connector {
+    /// # Errors
+    /// [`Code::Config`](crate::core::Code::Config) for a `ca` or `proxy` that cannot be used.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            tls: tls(config)?,
+            proxy: config.proxy.as_ref().map(proxy).transpose()?,
+            dns: Dns::default(),
+            max_idle: config.max_connections.get(),
+        })
+    }
+
+    /// A client without a connection. With `is_http2`, it uses one connection, and only with HTTP/2. Else
+    /// the server chooses the protocol.
+    ///
+    /// # Errors
+    /// None after the first client was made.
+    pub fn client(&self, is_http2: bool, watcher: impl Watcher) -> Result<Client, Error> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("velt-auth/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(self.tls.clone())
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            // The modules `retry` and `transport` do the retries, and JavaScript reads the proxy from the
+            // environment.
+            .retry(retry::never())
+            .no_proxy()
+            .dns_resolver(self.dns.clone())
+            .pool_max_idle_per_host(self.max_idle)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .connector_layer(Watch {
+                watcher,
+                dns: self.dns.clone(),
+            });
+        if is_http2 {
+            builder = builder.http2_prior_knowledge();
+        }
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        builder.build().map_err(|error| {
+            Error::config("Could not set up the HTTP client.").because(chain(&error))
+        })
+    }
+}
+
+/// Calls the watcher of a client.
+#[derive(Clone)]
+struct Watch<W> {
+    watcher: W,
     dns: Dns,
 }
 
-type Tcp = HttpConnector<Dns>;
-
-#[derive(Clone, Debug)]
-enum Route {
-    Direct(HttpsConnector<Tcp>),
-    Proxy(Box<HttpsConnector<Tunnel<HttpsConnector<Tcp>>>>),
+#[derive(Clone)]
+struct Watched<S, W> {
+    inner: S,
+    watch: Watch<W>,
 }
 
-/// An open connection, before its first byte of HTTP.
-pub struct Stream {
-    /// The bytes. One type for all kinds of connections: otherwise, the addon contains HTTP for each.
-    pub io: Box<dyn Io>,
-    /// Whether the server chose HTTP/2.
-    pub is_http2: bool,
+impl<S, W: Watcher> Layer<S> for Watch<W> {
+    type Service = Watched<S, W>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let watch = self.clone();
+        Watched { inner, watch }
+    }
 }
 
-/// Bytes in both directions.
-pub trait Io: Read + Write + Send + Unpin {}
+impl<T, S, W: Watcher> Service<T> for Watched<S, W>
+where
+    S: Service<T, Error = BoxError, Response: Connection + Send, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-impl<T: Read + Write + Send + Unpin> Io for T {}
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
 
-impl Connector {
-    /// Opens connections to the host of `server`. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`Code::Config`](crate::core::Code::Config) for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, server: &Url) -> Result<Self, Error> {
-        let server = uri(server)?;
-        let dns = Dns::default();
-        let mut tcp = HttpConnector::new_with_resolver(dns.clone());
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let tls = tls(config)?;
-        let mut tls_with_http2 = tls.clone();
-        tls_with_http2.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let proxy = config.proxy.as_ref().map(proxy).transpose()?;
-        let route = match proxy.and_then(|proxy| proxy.intercept(&server)) {
-            None => Route::Direct(HttpsConnector::from((tcp, tls_with_http2))),
-            Some(proxy) => {
-                let to_proxy = HttpsConnector::from((tcp, tls));
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), to_proxy);
-                if let Some(credentials) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(credentials.clone());
-                }
-                Route::Proxy(Box::new(HttpsConnector::from((tunnel, tls_with_http2))))
+    fn call(&mut self, target: T) -> Self::Future {
+        let Watch { watcher, dns } = self.watch.clone();
+        if !watcher.may_open() {
+            return Box::pin(async { Err(WrongClient.into()) });
+        }
+        let opening = self.inner.call(target);
+        Box::pin(async move {
+            let started = Instant::now();
+            let opened = opening.await;
+            current::connected(started);
+            let Ok(connection) = &opened else {
+                dns.forget().await;
+                return opened;
+            };
+            if !watcher.has_opened(connection.connected().is_negotiated_h2()) {
+                return Err(WrongClient.into());
             }
-        };
-        Ok(Self { server, route, dns })
+            // If the request has got another connection in the meantime, this is another task.
+            let _ = HAS_DIALED.try_with(|has_dialed| has_dialed.set(true));
+            opened
+        })
     }
-
-    /// Whether a new connection can turn out to have HTTP/2. Without TLS, the server cannot choose it.
-    pub fn can_have_http2(&self) -> bool {
-        self.server.scheme_str() == Some("https")
-    }
-
-    /// Opens a connection.
-    ///
-    /// # Errors
-    /// The error of the first step that failed.
-    pub async fn open(&self) -> Result<Stream, BoxError> {
-        let opened = match self.route.clone() {
-            Route::Direct(mut direct) => direct.call(self.server.clone()).await.map(Stream::new),
-            Route::Proxy(mut proxy) => proxy.call(self.server.clone()).await.map(Stream::new),
-        };
-        if opened.is_err() {
-            self.dns.forget().await;
-        }
-        opened
-    }
-}
-
-impl Stream {
-    fn new(io: impl Io + Connection + 'static) -> Self {
-        Self {
-            is_http2: io.connected().is_negotiated_h2(),
-            io: Box::new(io),
-        }
-    }
-}
-
-/// `url` for the HTTP library.
-///
-/// # Errors
-/// None for a URL that [`Config`] has validated.
-pub fn uri(url: &Url) -> Result<Uri, Error> {
-    let uri = url.as_str().parse();
-    uri.map_err(|_| Error::config("baseUrl is not a valid URL."))
 }
 
 /// rustls with Mozilla's roots, which are compiled in: a container may have no CA files.
@@ -143,10 +193,12 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::config("Could not set up TLS.").because(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tls)
 }
 
-fn proxy(settings: &config::Proxy) -> Result<Matcher, Error> {
+fn proxy(settings: &config::Proxy) -> Result<reqwest::Proxy, Error> {
     // The URL may hold a password, so the errors do not contain it.
     let wrong =
         || Error::config("proxy must be a URL such as http://user:password@proxy.example:3128.");
@@ -154,6 +206,8 @@ fn proxy(settings: &config::Proxy) -> Result<Matcher, Error> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong());
     }
-    let bypass = settings.bypass.as_deref().unwrap_or_default();
-    Ok(Matcher::builder().all(url.as_str()).no(bypass).build())
+    let bypass = settings.bypass.as_deref().and_then(NoProxy::from_string);
+    Ok(reqwest::Proxy::all(url)
+        .map_err(|_| wrong())?
+        .no_proxy(bypass))
 }

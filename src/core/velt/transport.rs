@@ -1,22 +1,17 @@
 //! One HTTPS exchange, and the error if it fails.
 
-use std::error::Error as StdError;
 use std::io;
 use std::net::UdpSocket;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Uri, Version};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Version};
 use rustls::{AlertDescription, CertificateError};
-use tokio::time::Instant;
 use url::Url;
 
 use super::causes::{chain, find};
-use super::connections::{Connections, Failure, Place};
-use super::connector::{Connector, uri};
-use super::dns::DnsError;
+use super::connections::{Connections, Place};
+use super::connector::{Connector, WrongClient};
 use crate::core::config::Config;
 use crate::core::error::{Code, Error};
 use crate::core::trace::current;
@@ -59,23 +54,18 @@ pub struct Transport {
     server: String,
 }
 
-/// A [`Request`] that may be sent more than once.
-struct Repeatable {
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
 impl Transport {
     /// A transport with the options of `config`; no connection is made yet.
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let connector = Connector::new(config, &config.base_url)?;
+        let server_url = &config.base_url;
+        let has_tls = server_url.scheme() == "https";
+        let connector = Connector::new(config)?;
         Ok(Self {
-            connections: Connections::new(connector, config.max_connections, config.timeout),
-            server: server(&config.base_url),
+            connections: Connections::new(connector, config.max_connections, has_tls)?,
+            server: server(server_url),
         })
     }
 
@@ -90,31 +80,13 @@ impl Transport {
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
     pub async fn post(&self, place: Place, request: Request) -> Result<Response, Error> {
-        let Request {
-            url,
-            mut headers,
-            body,
-        } = request;
-        let user_agent = HeaderValue::from_static(concat!("velt-auth/", env!("CARGO_PKG_VERSION")));
-        headers.insert(USER_AGENT, user_agent);
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        let request = Repeatable {
-            uri: uri(&url)?,
-            headers,
-            body: body.into(),
-        };
-        current::sending(&url);
-        let (place, response) = self
-            .send(place, &request)
-            .await
-            .map_err(|failure| self.failure(failure))?;
-        let (head, mut frames) = response.into_parts();
-        let status = head.status.as_u16();
-        current::received(status, http_version(head.version));
+        let failed = |error| self.failure(error);
+        current::sending(&request.url);
+        let (_place, mut response) = self.send(place, request).await.map_err(failed)?;
+        let status = response.status().as_u16();
+        current::received(status, http_version(response.version()));
         let mut body = Vec::new();
-        while let Some(frame) = frames.frame().await {
-            let frame = frame.map_err(|error| self.failure(Failure::Exchange(error.into())))?;
-            let chunk = frame.into_data().unwrap_or_default();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(Error {
                     http_status: Some(status),
@@ -126,10 +98,9 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        place.keep();
         Ok(Response {
             status,
-            headers: head.headers,
+            headers: std::mem::take(response.headers_mut()),
             body,
         })
     }
@@ -139,41 +110,46 @@ impl Transport {
     /// Velt has received the first request, it makes two tokens, which does no harm.
     async fn send(
         &self,
-        place: Place,
-        request: &Repeatable,
-    ) -> Result<(Place, http::Response<Incoming>), Failure> {
-        let began = Instant::now();
-        let mut sent = place.send(request.once()).await;
-        for _ in 0..MAX_REFUSALS {
-            if !matches!(sent, Err(Failure::Refused(_))) {
-                break;
+        mut place: Place,
+        Request { url, headers, body }: Request,
+    ) -> Result<(Place, reqwest::Response), reqwest::Error> {
+        let body = Bytes::from(body);
+        let mut refusals = 0;
+        let mut was_dead = false;
+        loop {
+            let mut request = reqwest::Request::new(Method::POST, url.clone());
+            *request.headers_mut() = headers.clone();
+            *request.body_mut() = Some(body.clone().into());
+            let (sent, is_new) = place.send(request).await;
+            let error = match sent {
+                Ok(response) => return Ok((place, response)),
+                Err(error) => error,
+            };
+            if find::<WrongClient>(&error).is_some() {
+                place.renew();
+                drop(place);
+                place = self.connections.place().await;
+            } else if is_refused(&error) && refusals < MAX_REFUSALS {
+                refusals += 1;
+                current::resent();
+            } else if !is_new && !was_dead && is_dead(&error) {
+                was_dead = true;
+                place.renew();
+                current::resent();
+            } else {
+                return Err(error);
             }
-            let place = self.connections.place().await;
-            current::resent();
-            sent = place.send(request.once()).await;
         }
-        if matches!(sent, Err(Failure::Dead(_))) {
-            let place = self.connections.place_on_newer(began).await;
-            current::resent();
-            sent = place.send(request.once()).await;
-        }
-        sent
     }
 
-    fn failure(&self, failure: Failure) -> Error {
+    /// The error of an exchange.
+    fn failure(&self, error: reqwest::Error) -> Error {
         let server = &self.server;
-        let (error, was_connected) = match failure {
-            Failure::Connect(error) => (error, false),
-            Failure::Dead(error) | Failure::Refused(error) | Failure::Exchange(error) => {
-                (error, true)
-            }
-        };
-        let error = &*error;
-        let cause = chain(error);
-        let is_dns = find::<DnsError>(error).is_some();
-        let tls_error = find::<rustls::Error>(error);
+        let error = error.without_url();
+        let cause = chain(&error);
+        let tls_error = find::<rustls::Error>(&error);
         let failure = match tls_error {
-            _ if !was_connected && has_no_descriptor(error) => Error {
+            _ if error.is_connect() && has_no_descriptor(&error) => Error {
                 is_local: true,
                 ..Error::transient(
                     Code::Network,
@@ -221,14 +197,14 @@ impl Transport {
                      certificates are not supported.",
                 ),
             ),
-            _ if is_dns => Error::transient(
+            _ if error.is_dns() => Error::transient(
                 Code::Network,
                 format!(
                     "Could not look up the address of {server}; check baseUrl, proxy and this \
                      machine's DNS.",
                 ),
             ),
-            _ if !was_connected => Error::transient(
+            _ if error.is_connect() => Error::transient(
                 Code::Network,
                 format!(
                     "Could not connect to {server}; check baseUrl, the network, the firewall and \
@@ -243,16 +219,6 @@ impl Transport {
             ),
         };
         failure.because(cause)
-    }
-}
-
-impl Repeatable {
-    fn once(&self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
     }
 }
 
@@ -271,11 +237,25 @@ fn server(url: &Url) -> String {
     format!("{host}:{port}")
 }
 
+/// Whether the server refused the request before it did anything, because it allows fewer requests at once.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let http2 = find::<h2::Error>(error);
+    http2
+        .is_some_and(|error| error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// Whether the connection ended before the response began. A reset ends one request only.
+fn is_dead(error: &reqwest::Error) -> bool {
+    let is_reset = find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
+    let is_parse = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    !error.is_connect() && !is_reset && !is_parse
+}
+
 /// Whether `error` is that the process, or the system, has no file descriptor left. A DNS lookup
 /// does not tell, so this tries to open a socket.
-fn has_no_descriptor(error: &(dyn StdError + 'static)) -> bool {
+fn has_no_descriptor(error: &reqwest::Error) -> bool {
     let is_limit = |error: &io::Error| matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
-    if find::<DnsError>(error).is_some() {
+    if error.is_dns() {
         return UdpSocket::bind(("127.0.0.1", 0)).is_err_and(|error| is_limit(&error));
     }
     find::<io::Error>(error).is_some_and(is_limit)

@@ -1,6 +1,6 @@
 //! Every response that Velt documents, and responses of proxies.
 
-use http::header::HeaderMap;
+use reqwest::header::HeaderMap;
 
 use super::*;
 
