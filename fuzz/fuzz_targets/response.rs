@@ -28,7 +28,9 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.splitn(3, |&byte| byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
-    let status = std::str::from_utf8(line()).ok().and_then(|text| text.parse().ok());
+    let status = std::str::from_utf8(line())
+        .ok()
+        .and_then(|text| text.parse().ok());
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_bytes(line()) {
         headers.insert("retry-after", value);
@@ -46,9 +48,16 @@ fuzz_target!(|input: &[u8]| {
         }
         Err(error) => {
             assert_ne!(error.code, Code::Config);
-            assert!(error.retry_after.is_none_or(|wait| wait.as_secs() <= 24 * 60 * 60));
+            assert!(
+                error
+                    .retry_after
+                    .is_none_or(|wait| wait.as_secs() <= 24 * 60 * 60)
+            );
             if let Some(cause) = error.cause {
-                assert!(!cause.contains(API_KEY) && !cause.contains(AUTH_TOKEN), "{cause}");
+                assert!(
+                    !cause.contains(API_KEY) && !cause.contains(AUTH_TOKEN),
+                    "{cause}"
+                );
                 assert!(!cause.contains(char::is_control) && cause.chars().count() < 220);
             }
         }
