@@ -4,14 +4,14 @@
  * | code | what happened | retryable |
  * | --- | --- | --- |
  * | `ERR_VELT_CONFIG` | an option is missing or wrong | no |
- * | `ERR_VELT_INVALID_USER` | a field of the user is missing, wrong or unknown | no |
- * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token | no |
+ * | `ERR_VELT_INVALID_USER` | a field of the user, of a resource or of a query is missing, wrong or unknown | no |
+ * | `ERR_VELT_UNAUTHORIZED` | Velt rejected the API key or the auth token, or the function `authToken` failed | only if `authToken` is a function |
  * | `ERR_VELT_REJECTED` | Velt rejected the request for another reason | no |
  * | `ERR_VELT_RATE_LIMITED` | Velt received too many requests | yes, after `retryAfter` |
  * | `ERR_VELT_UNAVAILABLE` | Velt, or a proxy before Velt, failed (408, or 5xx except 501) | yes |
  * | `ERR_VELT_NETWORK` | no complete response arrived, because DNS, the connection or TLS failed | see `retryable` |
  * | `ERR_VELT_TIMEOUT` | no complete response arrived in time | yes |
- * | `ERR_VELT_BAD_RESPONSE` | the response has neither a token nor an error of Velt | see `retryable` |
+ * | `ERR_VELT_BAD_RESPONSE` | the response has neither a result nor an error of Velt | see `retryable` |
  * | `ERR_VELT_CLOSED` | the client was closed | no |
  */
 export type VeltAuthErrorCode =
@@ -77,9 +77,16 @@ export interface VeltResource {
   accessRole?: 'viewer' | 'editor' | null | undefined
   /**
    * The time when the access ends, as Unix time in **seconds**, since Velt uses seconds here. A value in
-   * milliseconds is an error.
+   * milliseconds is an error. A time in the past is an error too. Not together with `expiresIn`.
    */
   expiresAt?: number | null | undefined
+  /**
+   * How long the access lasts, in **seconds**, as for `expiresAt`: 1 to 2592000 (30 days). The client sends
+   * its end to Velt as `expiresAt`; the time begins with the request to Velt. `getToken` serves a token
+   * from the cache if the duration is the same. So pass `expiresIn: 3600` instead of
+   * `expiresAt: now + 3600`, which is another value each second, and needs a new token each second.
+   */
+  expiresIn?: number | null | undefined
 }
 
 /**
@@ -94,16 +101,20 @@ export interface VeltUser {
   userId: string
   /**
    * The id of the user's organization. Velt compares it with the `organizationId` that the browser passes
-   * to `identify()`.
+   * to `identify()`. With `apiVersion: 'v2'`, it is sent as a permission for this organization, unless
+   * `permissions` already has an entry for it.
    */
   organizationId?: string | null | undefined
   /** The user's email address. Velt compares it with the `email` that the browser passes to `identify()`. */
   email?: string | null | undefined
-  /** The display name. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  /** The display name. An error with `apiVersion: 'v1'`. */
   name?: string | null | undefined
   /** Whether the user is an admin in Velt. A user cannot become an admin in any other way. */
   isAdmin?: boolean | null | undefined
-  /** The resources that the user may access. Only with `apiVersion: 'v2'`; an error with `'v1'`. */
+  /**
+   * The resources that the user may access. An error with `apiVersion: 'v1'`. The organization in
+   * `organizationId` need not be in the list.
+   */
   permissions?: { resources: VeltResource[] } | null | undefined
 }
 
@@ -117,11 +128,25 @@ export interface VeltAuthClientOptions {
   /**
    * The auth token from console.velt.dev. Required. Keep it secret. Default: the environment variable
    * `VELT_AUTH_TOKEN`.
+   *
+   * To change the auth token without a restart, pass one of these (docs/rotation.md explains them):
+   *
+   * - A list of two: the current auth token and the next one. The one that worked last is used. If Velt
+   *   refuses it, the other one is tried once for all calls that wait.
+   * - A function, which may be async. It is called at the first need, after a refusal, and again when its
+   *   result is an hour old; one call at a time, with a limit of 30 seconds. If it fails, the client keeps
+   *   the auth token that it has. Calls that have no auth token reject with `ERR_VELT_UNAUTHORIZED`; then
+   *   `retryable` is true, and `cause` is the error of your function.
    */
-  authToken?: string | null | undefined
+  authToken?: string | readonly string[] | (() => string | PromiseLike<string>) | null | undefined
   /**
-   * The version of Velt's API. `'v1'` is the version in Velt's guide. `'v2'` also supports `name` and
-   * `permissions`. Default: `'v1'`.
+   * Called when Velt has refused an auth token: once for all calls that it was refused to. It is called
+   * after the next call of this client has ended. Errors that it throws are printed. Default: none.
+   */
+  onCredentialRefused?: ((refusal: VeltCredentialRefusal) => unknown) | null | undefined
+  /**
+   * The version of Velt's token API. `'v2'` is the version in Velt's guide. `'v1'` is the older version,
+   * without `name` and `permissions`. Default: `'v2'`.
    */
   apiVersion?: 'v1' | 'v2' | null | undefined
   /**
@@ -163,6 +188,14 @@ export interface VeltAuthClientOptions {
   cache?: VeltCacheOptions | null | undefined
 }
 
+/** An auth token that Velt has refused. It does not contain the auth token. */
+export interface VeltCredentialRefusal {
+  /** The index of the auth token in the list `authToken`; 0 if there is no list. */
+  index: number
+  /** What Velt responded. */
+  error: VeltAuthError
+}
+
 /** Options of the token cache. docs/caching.md explains them. */
 export interface VeltCacheOptions {
   /**
@@ -182,6 +215,13 @@ export interface VeltCacheOptions {
    * master, as in `redis://:password@mymaster`. Default: no Sentinels.
    */
   sentinels?: readonly string[] | null | undefined
+  /**
+   * A random secret of 32 characters or more, the same on all servers, such as the output of
+   * `openssl rand -base64 32`. The encryption and the key names in Redis are derived from it, so the
+   * servers keep their shared tokens when the auth token changes. Required with `redis` if `authToken` is
+   * a list of two or a function. Default: the auth token.
+   */
+  secret?: string | null | undefined
 }
 
 /** Options of one call. `null` and `undefined` mean the default. */
@@ -220,7 +260,7 @@ export interface VeltToken {
   token: string
   /**
    * The time when the token expires, as Unix time in milliseconds. This is the `exp` of the token, but at
-   * most 48 hours after the token was received.
+   * most 48 hours after the token was received, and no later than the earliest end of its permissions.
    */
   expiresAt: number
 }
@@ -244,6 +284,10 @@ export interface VeltAuthStats {
   sharedHits: number
   /** Requests sent to Velt, including retries. */
   upstreamRequests: number
+  /**
+   * How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
+   */
+  credentialRefusals: number
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**
@@ -251,6 +295,110 @@ export interface VeltAuthStats {
    * call starts, such as a field of the wrong type, are not counted.
    */
   failures: { [code in VeltAuthErrorCode]?: number }
+}
+
+/** A resource whose permission `client.permissions.remove` removes. */
+export type VeltResourceId = Pick<VeltResource, 'type' | 'id' | 'organizationId'>
+
+/** Whose permissions `client.permissions.get` returns. `null` and `undefined` mean that a field is absent. */
+export interface VeltPermissionsQuery {
+  /** The organization of the folders and documents. */
+  organizationId: string
+  /** The ids of one or more users. */
+  userIds: readonly string[]
+  /** The ids of folders. Default: none. */
+  folderIds?: readonly string[] | null | undefined
+  /** The ids of documents. Default: none. */
+  documentIds?: readonly string[] | null | undefined
+}
+
+/** The permissions of users, by user id, as Velt's reference of `POST /v2/auth/permissions/get` has them. */
+export interface VeltPermissions {
+  [userId: string]: VeltUserPermissions
+}
+
+/** The permissions of one user, by the ids of the resources. */
+export interface VeltUserPermissions {
+  organization?: { [organizationId: string]: VeltPermission }
+  folders?: { [folderId: string]: VeltPermission }
+  documents?: { [documentId: string]: VeltPermission }
+  /** With Velt's access context: the values that the user has access to, as `'field:value'`. */
+  context?: { accessFields?: string[] }
+}
+
+/** What a user may do with a resource, or why Velt does not give access. */
+export interface VeltPermission {
+  /** The role. Absent without access. */
+  accessRole?: 'viewer' | 'editor'
+  /** The access type of the resource. */
+  accessType?: 'public' | 'restricted' | 'organizationPrivate'
+  /** The time when temporary access ends, as Unix time in **seconds**, as Velt sends it. */
+  expiresAt?: number
+  /** Velt's text about a missing access. */
+  error?: string
+  /** Why there is no access. Other values are possible. */
+  errorCode?: 'does_not_exist' | 'permission_denied' | 'something_went_wrong' | (string & {})
+}
+
+/**
+ * The permissions that Velt stores for users, outside of tokens. The calls have the same retries,
+ * deadlines, circuit breaker, limit of connections and errors as the calls for tokens. They use version 2
+ * of Velt's API, whatever `apiVersion` is.
+ */
+export interface VeltPermissionsClient {
+  /**
+   * Adds permissions to a user, and then invalidates the user's tokens, as
+   * {@link VeltAuthClient.invalidate} does. If Velt's outcome is unknown, such as after a timeout, the
+   * tokens are invalidated too. An aborted call may still add the permissions.
+   *
+   * ```js
+   * await client.permissions.add('ada', [
+   *   { type: 'document', id: 'plan', organizationId: 'acme', accessRole: 'viewer', expiresIn: 3600 },
+   * ])
+   * ```
+   *
+   * @param user the user id, as a string or as `{ userId }`
+   * @param resources one or more resources, with their role and end
+   * @throws {VeltAuthError} `ERR_VELT_NETWORK` with a message about the shared cache if Velt has added the
+   *   permissions, but the shared cache could not be reached: other servers may still serve tokens of the
+   *   user, so call `invalidate`.
+   */
+  add(
+    user: { userId: string } | string,
+    resources: readonly VeltResource[],
+    options?: VeltCallOptions,
+  ): Promise<void>
+
+  /**
+   * Removes permissions from a user, and then invalidates the user's tokens. See `add`. A token that a
+   * browser already has works until it expires.
+   *
+   * @param user the user id, as a string or as `{ userId }`
+   * @param resources one or more resources, without role and end
+   * @throws {VeltAuthError} as `add`
+   */
+  remove(
+    user: { userId: string } | string,
+    resources: readonly VeltResourceId[],
+    options?: VeltCallOptions,
+  ): Promise<void>
+
+  /**
+   * Returns the permissions of users. A resource without access has an `errorCode`: this is no error of
+   * the call, not even if the resource does not exist.
+   *
+   * ```js
+   * const permissions = await client.permissions.get({
+   *   organizationId: 'acme',
+   *   userIds: ['ada'],
+   *   documentIds: ['plan'],
+   * })
+   * console.log(permissions.ada?.documents?.plan?.accessRole) // 'viewer'
+   * ```
+   *
+   * @throws {VeltAuthError} The promise rejects if Velt sent no permissions.
+   */
+  get(query: VeltPermissionsQuery, options?: VeltCallOptions): Promise<VeltPermissions>
 }
 
 /**
@@ -299,6 +447,9 @@ export class VeltAuthClient {
    *   `invalidate` again.
    */
   invalidate(user: { userId: string }): Promise<void>
+
+  /** The permissions that Velt stores for users: `add`, `remove` and `get`. */
+  readonly permissions: VeltPermissionsClient
 
   /** Returns the counters of this client. */
   stats(): VeltAuthStats

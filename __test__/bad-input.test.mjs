@@ -55,7 +55,7 @@ const withResource = (changes) => ({
   permissions: { resources: [DOCUMENT, { ...DOCUMENT, ...changes }] },
 })
 
-/** `[user, pattern of the error message, apiVersion]` */
+/** `[user, pattern of the error message, apiVersion (default: v2)]` */
 const USERS = [
   [undefined, /user must be a string id or an object .* not undefined/],
   [null, /user must be a string id or an object .* not null/],
@@ -75,27 +75,37 @@ const USERS = [
   [{ userId: 'ada', isAdmin: 'true' }, /user\.isAdmin must be true or false, not string/],
   [{ userId: 'ada', organizationId: '' }, /organizationId is empty/],
   [{ userId: 'ada', email: ['a@b.c'] }, /user\.email must be a string, not an array/],
-  [{ userId: 'ada', name: 'Ada' }, /name cannot be sent with apiVersion 'v1': .*'v2'/],
-  [withResource({}), /permissions cannot be sent with apiVersion 'v1': .*'v2'/],
-  [{ userId: 'ada', permissions: { resources: [] } }, /permissions cannot be sent with apiVersion/],
-  [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/, 'v2'],
-  [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/, 'v2'],
+  [{ userId: 'ada', name: 'Ada' }, /name cannot be sent with apiVersion 'v1': .*'v2'/, 'v1'],
+  [withResource({}), /permissions cannot be sent with apiVersion 'v1': .*'v2'/, 'v1'],
   [
-    { userId: 'ada', permissions: { resources: Array(1) } },
-    /resources\[0\] must be an object/,
-    'v2',
+    { userId: 'ada', permissions: { resources: [] } },
+    /permissions cannot be sent with apiVersion/,
+    'v1',
   ],
-  [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/, 'v2'],
-  [withResource({ type: undefined }), /resources\[1\]\.type is missing/, 'v2'],
-  [withResource({ id: undefined }), /resources\[1\]\.id is missing/, 'v2'],
-  [withResource({ id: '' }), /resources\[1\]\.id is empty/, 'v2'],
-  [withResource({ accessRole: 'owner' }), /accessRole must be 'viewer' or 'editor'/, 'v2'],
-  [withResource({ organizationId: undefined }), /resources\[1\]\.organizationId is missing/, 'v2'],
-  [withResource({ type: 'folder', organizationId: null }), /organizationId is missing/, 'v2'],
-  [withResource({ expiresAt: Date.now() }), /looks like milliseconds.* divide it by 1000/, 'v2'],
-  [withResource({ expiresAt: 1.5 }), /expiresAt must be a whole number, not 1\.5/, 'v2'],
-  [withResource({ expiresAt: 0 }), /expiresAt must be a Unix time in seconds/, 'v2'],
-  [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/, 'v2'],
+  [{ userId: 'ada', permissions: [DOCUMENT] }, /user\.permissions must be an object/],
+  [{ userId: 'ada', permissions: { resources: {} } }, /resources must be an array/],
+  [{ userId: 'ada', permissions: { resources: Array(1) } }, /resources\[0\] must be an object/],
+  [withResource({ type: 'page' }), /resources\[1\]\.type must be 'organization' or/],
+  [withResource({ type: undefined }), /resources\[1\]\.type is missing/],
+  [withResource({ id: undefined }), /resources\[1\]\.id is missing/],
+  [withResource({ id: '' }), /resources\[1\]\.id is empty/],
+  [withResource({ accessRole: 'owner' }), /accessRole must be 'viewer' or 'editor'/],
+  [withResource({ organizationId: undefined }), /resources\[1\]\.organizationId is missing/],
+  [withResource({ type: 'folder', organizationId: null }), /organizationId is missing/],
+  [withResource({ expiresAt: Date.now() }), /looks like milliseconds.* divide it by 1000/],
+  [withResource({ expiresAt: 1.5 }), /expiresAt must be a whole number, not 1\.5/],
+  [withResource({ expiresAt: 0 }), /expiresAt must be a Unix time in seconds/],
+  [withResource({ expiresAt: 1_700_000_000 }), /resources\[1\]\.expiresAt is in the past/],
+  [withResource({ expiresIn: 0 }), /expiresIn must be a time from now on in seconds, 1 to 2592000/],
+  [withResource({ expiresIn: -60 }), /expiresIn must be a time from now on in seconds/],
+  [withResource({ expiresIn: 3_600_000 }), /in milliseconds, divide it by 1000/],
+  [withResource({ expiresIn: 1_900_000_000 }), /If it is a Unix time.* pass expiresAt/],
+  [withResource({ expiresIn: '1h' }), /expiresIn must be a whole number, not string/],
+  [
+    withResource({ expiresAt: 1_900_000_000, expiresIn: 60 }),
+    /resources\[1\] has both expiresAt and expiresIn: omit one/,
+  ],
+  [withResource({ role: 'editor' }), /resources\[1\] cannot have 'role'/],
 ]
 
 test('invalid users are rejected with ERR_VELT_INVALID_USER before a request is sent', async (t) => {
@@ -151,7 +161,7 @@ test('an `isAdmin` on Object.prototype is not sent to Velt', async (t) => {
   Object.prototype.isAdmin = true
   t.after(() => delete Object.prototype.isAdmin)
   await generateVeltAuthToken({ userId: 'ada' }, options)
-  assert.deepEqual(Object.keys(emulator.requests[0].body.data), ['apiKey', 'authToken', 'userId'])
+  assert.deepEqual(emulator.requests[0].body.data, { userId: 'ada', userProperties: {} })
 })
 
 test('an auth token in a variable that build tools copy into browser bundles is rejected', (t) => {

@@ -48,7 +48,7 @@ for (const [fault, [code, httpStatus], attempts] of ANSWERS) {
 }
 
 test('wrong credentials are ERR_VELT_UNAUTHORIZED in both API versions', async (t) => {
-  const v1 = await emulateWithClient(t, { authToken: 'wrong' })
+  const v1 = await emulateWithClient(t, { apiVersion: 'v1', authToken: 'wrong' })
   await assert.rejects(v1.client.generateToken('ada'), {
     code: 'ERR_VELT_UNAUTHORIZED',
     status: 'INVALID_ARGUMENT',
@@ -56,7 +56,7 @@ test('wrong credentials are ERR_VELT_UNAUTHORIZED in both API versions', async (
     retryable: false,
     attempts: 1,
   })
-  const v2 = await emulateWithClient(t, { apiVersion: 'v2', apiKey: 'wrong' })
+  const v2 = await emulateWithClient(t, { apiKey: 'wrong' })
   await assert.rejects(v2.client.generateToken('ada'), {
     code: 'ERR_VELT_UNAUTHORIZED',
     status: 'PERMISSION_DENIED',

@@ -23,8 +23,8 @@ async function startEndpoint(t, ...answers) {
 }
 
 /** A response of an endpoint whose clock differs from the browser's by `skew` milliseconds. */
-const token = (name, expiresIn = 60_000, skew = 0) => ({
-  body: { token: name, expiresAt: Date.now() + expiresIn + skew, expiresIn },
+const token = (name, validFor = 60_000, skew = 0) => ({
+  body: { token: name, expiresAt: Date.now() + validFor + skew, expiresIn: validFor / 1000 },
 })
 const DAY = 24 * 60 * 60 * 1000
 const user = { userId: 'ada' }
@@ -137,6 +137,20 @@ test('signal cancels the function headers, the request and the wait before a ret
     assert.equal(await late.catch((error) => error), reason)
     assert.equal(asked.length, 2 * requests)
   }
+})
+
+test('a function headers that aborts the call and then fails causes no unhandled rejection', async (t) => {
+  const { url } = await startEndpoint(t, token('t1'))
+  const controller = new AbortController()
+  const reason = new Error('signed out')
+  const headers = async () => {
+    controller.abort(reason)
+    throw new Error('no bearer token')
+  }
+  // The test runner reports an unhandled rejection as a failure of this test.
+  const failure = await fetchVeltToken(url, { headers, signal: controller.signal }).catch((e) => e)
+  assert.equal(failure, reason)
+  await new Promise(setImmediate)
 })
 
 test('wrong options are a TypeError that says what to write', async () => {

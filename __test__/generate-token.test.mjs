@@ -13,15 +13,20 @@ test('the promise resolves to the token that Velt signed for this user', async (
     { userId: 'ada', organizationId: 'acme', email: 'ada@acme.example', isAdmin: true },
     options,
   )
-  const { userId, organizationId, email, isAdmin } = emulator.verify(token)
+  const { userId, permissions, email, isAdmin } = emulator.verify(token)
   assert.deepEqual(
-    { userId, organizationId, email, isAdmin },
-    { userId: 'ada', organizationId: 'acme', email: 'ada@acme.example', isAdmin: true },
+    { userId, permissions, email, isAdmin },
+    {
+      userId: 'ada',
+      permissions: { resources: [{ type: 'organization', id: 'acme' }] },
+      email: 'ada@acme.example',
+      isAdmin: true,
+    },
   )
 })
 
-test("v1: the request body equals that of Velt's guide, byte for byte", async (t) => {
-  const { emulator, client } = await emulateWithClient(t)
+test("v1: the request body equals that of the older editions of Velt's guide", async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { apiVersion: 'v1' })
   await client.generateToken({
     userId: 'yourUserId',
     email: 'USER_EMAIL',
@@ -40,8 +45,50 @@ test("v1: the request body equals that of Velt's guide, byte for byte", async (t
   )
 })
 
+test("v2 is the default: the request body equals that of Velt's reference, byte for byte", async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  await client.generateToken({
+    userId: 'user456',
+    name: 'Jane Smith',
+    email: 'jane@example.com',
+    isAdmin: true,
+    permissions: { resources: [{ type: 'organization', id: 'org_789', accessRole: 'viewer' }] },
+  })
+  const [request] = emulator.requests
+  assert.equal(request.method, 'POST')
+  assert.equal(request.path, '/v2/auth/generate_token')
+  assert.equal(request.headers['content-type'], 'application/json')
+  assert.equal(
+    request.rawBody,
+    '{"data":{"userId":"user456","userProperties":{"isAdmin":true,"name":"Jane Smith",' +
+      '"email":"jane@example.com"},"permissions":{"resources":[{"type":"organization",' +
+      '"id":"org_789","accessRole":"viewer"}]}}}',
+  )
+})
+
+test("v2: without an organization, permissions are left out, as in the sample of Velt's guide", async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  await client.generateToken('ada')
+  await client.generateToken({ userId: 'bob', permissions: { resources: [] } })
+  assert.deepEqual(
+    emulator.requests.map(({ permissions }) => permissions),
+    ['absent', 'absent'],
+  )
+})
+
+test('the same call works in both API versions', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const user = { userId: 'ada', organizationId: 'acme', email: 'ada@acme.example', isAdmin: true }
+  for (const apiVersion of ['v1', 'v2']) {
+    const token = await generateVeltAuthToken(user, { ...options, apiVersion })
+    const { userId, organizationId, permissions } = emulator.verify(token)
+    assert.equal(userId, 'ada')
+    assert.deepEqual(organizationId ?? permissions.resources[0].id, 'acme')
+  }
+})
+
 test('v2: credentials are sent in headers, and the organization as a resource', async (t) => {
-  const { emulator, client } = await emulateWithClient(t, { apiVersion: 'v2' })
+  const { emulator, client } = await emulateWithClient(t)
   const document = {
     type: 'document',
     id: 'doc-1',
@@ -77,7 +124,7 @@ test('null claims are not sent, and strings are sent unchanged', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const userId = 'Zoë "😀" \\ \u0000\u2028'
   const { token } = await client.generateToken({ userId, email: null, organizationId: undefined })
-  assert.deepEqual(Object.keys(emulator.requests[0].body.data), ['apiKey', 'authToken', 'userId'])
+  assert.deepEqual(emulator.requests[0].body.data, { userId, userProperties: {} })
   assert.equal(emulator.verify(token).userId, userId)
 })
 

@@ -135,8 +135,8 @@ test('a panic in Rust rejects the promise, and the next call works', { skip }, a
   const printed = await runNode(`
     import { VeltAuthClient } from 'velt-auth'
     import addon from './lib/addon.js'
-    import { done } from './lib/calls.js'
-    const panicking = done(addon.panicInCall)
+    import { run } from './lib/calls.js'
+    const panicking = run(undefined, addon.panicInCall)
     const rejection = await panicking.catch((error) => error.message)
     const { token } = await new VeltAuthClient(${JSON.stringify(options)}).generateToken('ada')
     console.log(JSON.stringify({ rejection, token }))

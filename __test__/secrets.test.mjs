@@ -14,12 +14,23 @@ import { emulate } from './support/emulator.mjs'
 const API_KEY = 'api-key-5f1c'
 const AUTH_TOKEN = 'auth-token-9a7e'
 const PROXY_PASSWORD = 'proxy-password-31d0'
+const NEXT_AUTH_TOKEN = 'next-auth-token-77c2'
+const CACHE_SECRET = 'cache-secret-0f3b-0123456789-0123456789'
 const BEARER = 'bearer-token-6b2e'
 const NEXT_BEARER = 'next-bearer-token-c04d'
 /** The bearer token that Velt keeps in the configuration of the permission provider. */
 const PROVIDER_TOKEN = 'provider-token-77e1'
 
-const SECRETS = [API_KEY, AUTH_TOKEN, PROXY_PASSWORD, BEARER, NEXT_BEARER, PROVIDER_TOKEN]
+const SECRETS = [
+  API_KEY,
+  AUTH_TOKEN,
+  PROXY_PASSWORD,
+  BEARER,
+  NEXT_BEARER,
+  PROVIDER_TOKEN,
+  NEXT_AUTH_TOKEN,
+  CACHE_SECRET,
+]
 
 /** The ways in which a logger may print a value. */
 function allPrinted(value) {
@@ -44,6 +55,34 @@ test('a client and its stats print no secret', () => {
   assertNoSecret(client)
   assertNoSecret(client.stats())
   assert.match(inspect(client), /VeltAuthClient/)
+})
+
+test('a client with several auth tokens, and its refusals, print no secret', async (t) => {
+  const { emulator, options } = await emulate(t, { apiKey: API_KEY })
+  const cache = { redis: 'redis://127.0.0.1:1', secret: CACHE_SECRET }
+  for (const authToken of [[AUTH_TOKEN, NEXT_AUTH_TOKEN], async () => NEXT_AUTH_TOKEN]) {
+    const refusals = []
+    const client = new VeltAuthClient({
+      ...options,
+      authToken,
+      cache,
+      maxAttempts: 1,
+      onCredentialRefused: (refusal) => refusals.push(refusal),
+    })
+    t.after(() => client.close())
+    const message = `${AUTH_TOKEN} and ${NEXT_AUTH_TOKEN} are unknown.`
+    emulator.fault({ error: { status: 'PERMISSION_DENIED', message }, times: 2 })
+    const error = await client.generateToken('ada').catch((reason) => reason)
+    assert.equal(error.code, 'ERR_VELT_UNAUTHORIZED')
+    for (const value of [client, client.permissions, client.stats(), error]) assertNoSecret(value)
+    assert.equal(refusals.length, 1)
+    assertNoSecret(refusals)
+    assertNoSecret(refusals[0].error)
+    await assert.rejects(client.permissions.add('ada', []), (reason) => {
+      assertNoSecret(reason)
+      return true
+    })
+  }
 })
 
 test('no error prints a secret, even if the response contains the credentials', async (t) => {
@@ -86,7 +125,11 @@ test('errors about invalid options do not print the values', () => {
   for (const options of [
     { apiKey: `${API_KEY}\n`, authToken: AUTH_TOKEN },
     { apiKey: API_KEY, authToken: `${AUTH_TOKEN} ` },
-    { apiKey: API_KEY, authToken: [AUTH_TOKEN] },
+    { apiKey: API_KEY, authToken: [AUTH_TOKEN, `${NEXT_AUTH_TOKEN}\n`] },
+    { apiKey: API_KEY, authToken: [AUTH_TOKEN, NEXT_AUTH_TOKEN, AUTH_TOKEN] },
+    { apiKey: API_KEY, authToken: { AUTH_TOKEN } },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, cache: { secret: CACHE_SECRET.slice(0, 31) } },
+    { apiKey: API_KEY, authToken: AUTH_TOKEN, cache: { secret: [CACHE_SECRET] } },
     { apiKey: API_KEY, authToken: AUTH_TOKEN, baseUrl: `https://x:${AUTH_TOKEN}@api.velt.dev` },
     { apiKey: API_KEY, authToken: AUTH_TOKEN, proxy: `socks5://x:${PROXY_PASSWORD}@127.0.0.1` },
     { apiKey: API_KEY, authToken: AUTH_TOKEN, ca: AUTH_TOKEN },

@@ -256,7 +256,7 @@ test('clients with other credentials, versions or URLs share no tokens', REDIS, 
   for (const [emulatorOptions, changes] of [
     [{ authToken: 'other-auth-token' }, {}],
     [{ apiKey: 'other-api-key' }, {}],
-    [{}, { apiVersion: 'v2' }],
+    [{}, { apiVersion: 'v1' }],
     [{}, {}],
   ]) {
     const { emulator, options: theirs } = await emulate(t, emulatorOptions)

@@ -1,4 +1,4 @@
-// The request of Velt's guide, the same for every contender. No address or secret is real.
+// A request of Velt's API v1, the same for every contender. No address or secret is real.
 
 export const apiKey = 'bench-api-key'
 export const authToken = 'bench-auth-token'

@@ -76,13 +76,13 @@ function outcomeOf(start) {
 }
 
 /**
- * Runs a call of the addon. Resolves to its token, or rejects with its error or `signal.reason`.
+ * Runs a call of the addon. Resolves to its outcome, or rejects with its error or `signal.reason`.
  *
  * @param {AbortSignal | undefined} signal
  * @param {(calls: Calls, call: number, cancel?: Cancel) => void} start
  */
-async function tokenOf(signal, start) {
-  if (!signal) return toToken(/** @type {NativeToken} */ (orThrow(await outcomeOf(start))))
+async function run(signal, start) {
+  if (!signal) return orThrow(await outcomeOf(start))
   signal.throwIfAborted()
   const cancel = new Cancel()
   const onAbort = () => cancel.cancel()
@@ -93,19 +93,20 @@ async function tokenOf(signal, start) {
   try {
     const outcome = await outcomeOf((calls, call) => start(calls, call, cancel))
     if (outcome === null) signal.throwIfAborted()
-    return toToken(/** @type {NativeToken} */ (orThrow(outcome)))
+    return orThrow(outcome)
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
 }
 
 /**
- * Runs a call of the addon that has no result.
+ * Runs a call of the addon that returns a token.
  *
- * @param {(calls: Calls, call: number) => void} start
+ * @param {AbortSignal | undefined} signal
+ * @param {(calls: Calls, call: number, cancel?: Cancel) => void} start
  */
-async function done(start) {
-  orThrow(await outcomeOf(start))
+async function tokenOf(signal, start) {
+  return toToken(/** @type {NativeToken} */ (await run(signal, start)))
 }
 
 /** @param {Outcome} outcome */
@@ -123,6 +124,6 @@ function toToken([token, expiresAt]) {
   return { token, expiresAt }
 }
 
-exports.done = done
+exports.run = run
 exports.toToken = toToken
 exports.tokenOf = tokenOf

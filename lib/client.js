@@ -1,7 +1,8 @@
 'use strict'
 
 const { NativeClient } = require('./addon.js')
-const { done, toToken, tokenOf } = require('./calls.js')
+const { AuthTokenFunction, reportRefusals } = require('./auth-token.js')
+const { run, toToken, tokenOf } = require('./calls.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -10,6 +11,7 @@ const {
   validateCallOptions,
   validateGetOptions,
 } = require('./options.js')
+const { Permissions } = require('./permissions.js')
 const { toUser, toUserId } = require('./user.js')
 
 /** @typedef {import('../index.js').VeltToken} Token */
@@ -19,14 +21,25 @@ class VeltAuthClient {
   /** It holds the credentials. A private field is not printed by `console.log` or `util.inspect`. */
   #native
 
+  /** @type {AuthTokenFunction | undefined} */
+  #authToken
+
+  #onCredentialRefused
+
   /** @param {import('../index.js').VeltAuthClientOptions} [options] */
   constructor(options = {}) {
-    const nativeOptions = clientOptions(options)
-    refusePublicSecret(nativeOptions)
-    nativeOptions.extraCa = extraCertificates()
-    const result = NativeClient.open(nativeOptions)
+    const { authToken, onCredentialRefused, ...others } = clientOptions(options)
+    refusePublicSecret([authToken, others.cache?.secret].flat())
+    const isFunction = typeof authToken === 'function'
+    const result = NativeClient.open(
+      nativeOptions({ ...others, authToken: isFunction ? undefined : authToken }),
+    )
     if (!(result instanceof NativeClient)) throw new VeltAuthError(result)
     this.#native = result
+    this.#authToken = isFunction ? new AuthTokenFunction(authToken, result) : undefined
+    this.#onCredentialRefused = onCredentialRefused
+    /** @type {import('../index.js').VeltPermissionsClient} */
+    this.permissions = new Permissions(result, (call) => this.#during(call))
   }
 
   /**
@@ -37,8 +50,10 @@ class VeltAuthClient {
   async generateToken(user, options) {
     const callOptions = validateCallOptions(options)
     const nativeUser = toUser(user)
-    return await tokenOf(callOptions.signal, (calls, call, cancel) =>
-      this.#native.generateToken(calls, call, cancel, nativeUser, callOptions),
+    return await this.#during(() =>
+      tokenOf(callOptions.signal, (calls, call, cancel) =>
+        this.#native.generateToken(calls, call, cancel, nativeUser, callOptions),
+      ),
     )
   }
 
@@ -54,17 +69,40 @@ class VeltAuthClient {
     signal?.throwIfAborted()
     if (maxAge === undefined) {
       const cached = this.#native.lookUp(minValidity, ...lookUpArguments(nativeUser))
-      if (cached) return toToken(cached)
+      if (cached) {
+        this.#reportRefusals()
+        return toToken(cached)
+      }
     }
-    return await tokenOf(signal, (calls, call, cancel) =>
-      this.#native.getToken(calls, call, cancel, nativeUser, callOptions),
+    return await this.#during(() =>
+      tokenOf(signal, (calls, call, cancel) =>
+        this.#native.getToken(calls, call, cancel, nativeUser, callOptions),
+      ),
     )
   }
 
   /** @param {{ userId: string }} user */
   async invalidate(user) {
     const userId = toUserId(user)
-    await done((calls, call) => this.#native.invalidate(calls, call, userId))
+    await run(undefined, (calls, call) => this.#native.invalidate(calls, call, userId))
+  }
+
+  /**
+   * Runs a call of the addon that may need an auth token.
+   *
+   * @template T
+   * @param {() => Promise<T>} call
+   */
+  async #during(call) {
+    try {
+      return await (this.#authToken ? this.#authToken.during(call) : call())
+    } finally {
+      this.#reportRefusals()
+    }
+  }
+
+  #reportRefusals() {
+    if (this.#onCredentialRefused) void reportRefusals(this.#native, this.#onCredentialRefused)
   }
 
   stats() {
@@ -78,6 +116,15 @@ class VeltAuthClient {
   close() {
     this.#native.close()
   }
+}
+
+/**
+ * The options as the addon takes them.
+ *
+ * @param {Omit<import('./addon.js').ClientOptions, 'extraCa'>} options
+ */
+function nativeOptions(options) {
+  return Object.assign(Object.create(null), { ...options, extraCa: extraCertificates() })
 }
 
 /** @typedef {import('./addon.js').User} User */
@@ -95,9 +142,21 @@ const MAX_CLIENTS = 16
 /** Clients by their options as JSON; the least recently used client is first. @type {Map<string, VeltAuthClient>} */
 const clients = new Map()
 
+/** A number for each function, because a function has no JSON. @type {WeakMap<Function, number>} */
+const functionNumbers = new WeakMap()
+let functionCount = 0
+
+/** @param {string} _ @param {unknown} value */
+function numberOfFunction(_, value) {
+  if (typeof value !== 'function') return value
+  const number = functionNumbers.get(value) ?? ++functionCount
+  functionNumbers.set(value, number)
+  return { function: number }
+}
+
 /** @param {import('../index.js').VeltAuthClientOptions} options */
 function clientFor(options) {
-  const key = JSON.stringify(clientOptions(options))
+  const key = JSON.stringify(clientOptions(options), numberOfFunction)
   const client = clients.get(key) ?? new VeltAuthClient(options)
   clients.delete(key)
   clients.set(key, client)

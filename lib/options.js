@@ -3,7 +3,7 @@
 const { readFileSync } = require('node:fs')
 const { isUint8Array } = require('node:util/types')
 const { invalidInput } = require('./errors.js')
-const { arrayOf, integerInRange, object, oneOf, string } = require('./validate.js')
+const { arrayOf, integerInRange, object, oneOf, string, typeName } = require('./validate.js')
 
 const CODE = 'ERR_VELT_CONFIG'
 
@@ -11,17 +11,18 @@ const CODE = 'ERR_VELT_CONFIG'
 const PUBLIC_NAME =
   /^(?:NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|VUE_APP|REACT_APP|GATSBY|STORYBOOK)_/
 
-/** @typedef {import('./addon.js').ClientOptions} ClientOptions */
+/** @typedef {ReturnType<typeof clientOptions>} ClientOptions */
 
 const validateCache = object({
   maxEntries: integerInRange('entries'),
   redis: urls,
   sentinels: arrayOf(string),
+  secret: string,
 })
 
 const validateClientOptions = object({
   apiKey: string,
-  authToken: string,
+  authToken,
   apiVersion: oneOf('v1', 'v2'),
   baseUrl: string,
   timeout: integerInRange('milliseconds'),
@@ -32,6 +33,7 @@ const validateClientOptions = object({
   proxy: string,
   ca: certificates,
   cache,
+  onCredentialRefused: callback,
 })
 
 const CALL_OPTIONS = { signal: abortSignal, deadline: integerInRange('milliseconds') }
@@ -51,19 +53,19 @@ const validateGetOptions = optional(
  * the same order, so that equal options give equal JSON.
  *
  * @param {unknown} options
- * @returns {ClientOptions}
  */
 function clientOptions(options) {
   const given = validateClientOptions(options, 'options', CODE)
   const baseUrl = given.baseUrl ?? fromEnvironment('VELT_BASE_URL')
-  return Object.assign(Object.create(null), {
+  return {
+    __proto__: null,
     ...given,
     apiKey: given.apiKey ?? fromEnvironment('VELT_API_KEY') ?? '',
     authToken: given.authToken ?? fromEnvironment('VELT_AUTH_TOKEN') ?? '',
     baseUrl,
     // A loopback server is never behind a proxy, and plain http must not go through a proxy.
     ...(given.proxy || baseUrl?.startsWith('http:') ? undefined : environmentProxy()),
-  })
+  }
 }
 
 /**
@@ -96,14 +98,14 @@ function fromEnvironment(name) {
 }
 
 /**
- * Throws if the auth token is in an environment variable that a build tool would copy into a browser
- * bundle.
+ * Throws if a secret is in an environment variable that a build tool would copy into a browser bundle.
  *
- * @param {ClientOptions} options
+ * @param {unknown[]} secrets auth tokens, and the secret of the shared cache
  */
-function refusePublicSecret({ authToken }) {
+function refusePublicSecret(secrets) {
   for (const [name, value] of Object.entries(process.env)) {
-    const holdsSecret = (value !== '' && value === authToken) || name.endsWith('VELT_AUTH_TOKEN')
+    const holdsSecret =
+      (value !== '' && secrets.includes(value)) || name.endsWith('VELT_AUTH_TOKEN')
     if (PUBLIC_NAME.test(name) && holdsSecret) {
       throw invalidInput(
         CODE,
@@ -144,6 +146,24 @@ function certificates(value, path, code) {
     .flat()
     .map((pem) => string(isUint8Array(pem) ? Buffer.from(pem).toString('utf8') : pem, path, code))
     .join('\n')
+}
+
+/**
+ * One auth token, two of them, or a function that returns one.
+ *
+ * @type {import('./validate.js').Validator<string | string[] | (() => unknown)>}
+ */
+function authToken(value, path, code) {
+  if (typeof value === 'function') return /** @type {() => unknown} */ (value)
+  return Array.isArray(value) ? arrayOf(string)(value, path, code) : string(value, path, code)
+}
+
+/** @type {import('./validate.js').Validator<(refusal: any) => void>} */
+function callback(value, path, code) {
+  if (typeof value !== 'function') {
+    throw invalidInput(code, `${path} must be a function, not ${typeName(value)}.`)
+  }
+  return /** @type {(refusal: any) => void} */ (value)
 }
 
 /**

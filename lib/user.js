@@ -15,16 +15,23 @@ const {
 
 const CODE = 'ERR_VELT_INVALID_USER'
 
+const RESOURCE_ID = {
+  type: oneOf('organization', 'folder', 'document'),
+  id: string,
+  organizationId: string,
+}
+
 const resource = object(
   {
-    type: oneOf('organization', 'folder', 'document'),
-    id: string,
-    organizationId: string,
+    ...RESOURCE_ID,
     accessRole: oneOf('viewer', 'editor'),
     expiresAt: integer,
+    expiresIn: integer,
   },
   ['type', 'id'],
 )
+
+const resourceId = object(RESOURCE_ID, ['type', 'id'])
 
 /** `lookUp` of the addon takes these fields as arguments, in this order. */
 const validateUser = object(
@@ -68,5 +75,39 @@ function toUserId(user) {
   return /** @type {{ userId: string }} */ (validateUserId(user, 'user', CODE)).userId
 }
 
+/**
+ * A change of permissions as the addon takes it.
+ *
+ * @param {unknown} user `{ userId }`, or the user id as a string
+ * @param {unknown} resources
+ * @param {boolean} [isRemoval] Velt takes no role and no end to remove a permission
+ */
+function toChange(user, resources, isRemoval) {
+  const userId = typeof user === 'string' ? user : toUserId(user)
+  const validate = arrayOf(isRemoval ? resourceId : resource)
+  const validated = /** @type {import('./addon.js').Resource[]} */ (
+    validate(resources, 'resources', CODE)
+  )
+  return { userId: string(userId, 'user', CODE), resources: validated }
+}
+
+const validateQuery = object(
+  {
+    organizationId: string,
+    userIds: arrayOf(string),
+    folderIds: arrayOf(string),
+    documentIds: arrayOf(string),
+  },
+  ['organizationId', 'userIds'],
+)
+
+/** @param {unknown} query */
+function toQuery(query) {
+  const validated = validateQuery(query, 'query', CODE)
+  return /** @type {import('./addon.js').PermissionsQuery} */ (validated)
+}
+
+exports.toChange = toChange
+exports.toQuery = toQuery
 exports.toUser = toUser
 exports.toUserId = toUserId

@@ -10,7 +10,8 @@
 //! - `binding` (feature `binding`, on by default): converts JavaScript values. Only this module uses
 //!   napi.
 //!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
-//!     `completions`: the queue of their outcomes. `values`: the types that cross the border.
+//!     `completions`: the queue of their outcomes. `auth_token`: the option `authToken` as a function.
+//!     `values`: the types that cross the border.
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
 //!   - `fetch`: fetches a token after a cache miss, from the shared cache or from Velt.
@@ -29,11 +30,12 @@
 //!   - [`circuit_breaker`](core::velt::circuit_breaker): when no requests are sent, because Velt fails.
 //!     [`retry`](core::velt::retry): when and how often a transient failure is retried.
 //!   - [`endpoint`](core::velt::endpoint): one attempt, with its HTTPS exchange
-//!     ([`transport`](core::velt::transport)).
+//!     ([`transport`](core::velt::transport)) and its auth token
+//!     ([`credentials`](core::velt::credentials)).
 //!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
 //!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],
-//!   [`core::user`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
+//!   [`core::user`], [`core::permissions`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
 
 #[cfg(feature = "binding")]
 mod binding;

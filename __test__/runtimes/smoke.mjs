@@ -10,13 +10,19 @@ const loading = {
 }
 
 const { Bun, Deno, process } = globalThis
-const outcomes = { version: Bun?.version ?? Deno?.version.deno ?? process.version }
-for (const [name, check] of Object.entries({ ...loading, ...checks(velt) })) {
-  try {
-    const outcome = await check()
-    outcomes[name] = outcome === true ? 'ok' : `${outcome}`
-  } catch (error) {
-    outcomes[name] = `${error}`
+
+/** A function, because a single executable is CommonJS: it cannot have `await` outside of functions. */
+async function main() {
+  const outcomes = { version: Bun?.version ?? Deno?.version.deno ?? process.version }
+  for (const [name, check] of Object.entries({ ...loading, ...checks(velt) })) {
+    try {
+      const outcome = await check()
+      outcomes[name] = outcome === true ? 'ok' : `${outcome}`
+    } catch (error) {
+      outcomes[name] = `${error}`
+    }
   }
+  console.log(JSON.stringify(outcomes))
 }
-console.log(JSON.stringify(outcomes))
+
+main()

@@ -7,6 +7,8 @@ import cors from 'cors'
 import express from 'express'
 import express4 from 'express4'
 import fastify from 'fastify'
+import * as h3v1 from 'h3'
+import { H3, handleCors, toNodeHandler } from 'h3-2'
 import { Hono } from 'hono'
 import { cors as honoCors } from 'hono/cors'
 import Koa from 'koa'
@@ -15,6 +17,7 @@ import * as forFastify from 'velt-auth/fastify'
 import * as forFetch from 'velt-auth/fetch'
 import * as forKoa from 'velt-auth/koa'
 import * as forNode from 'velt-auth/node'
+import { nestExpress, nestFastify } from './nest.mjs'
 
 export const PATH = '/api/velt/token'
 
@@ -24,7 +27,8 @@ const VARY = 'Accept-Encoding'
 /**
  * `listener` makes a request listener from the handler's options. With `appCors`, the app also has the
  * usual CORS middleware of the framework, with these options. `header` reads a request header from the
- * arguments that the framework passes to `identify` and `onError`.
+ * arguments that the framework passes to `identify` and `onError`. `replacesVary`: the framework drops the
+ * Vary header of the app's own middleware.
  */
 export const FRAMEWORKS = {
   'Express 5': { listener: inExpress(express), header: get },
@@ -32,6 +36,21 @@ export const FRAMEWORKS = {
   'Fastify 5': { listener: inFastify, header: (request, name) => request.headers[name] },
   'Koa 3': { listener: inKoa, header: get },
   'Hono 4': { listener: inHono, header: (_request, name, c) => c.req.header(name) },
+  'NestJS 12, Express': {
+    listener: (options, appCors) => nestExpress(PATH, options, VARY, appCors),
+    header: get,
+  },
+  'NestJS 12, Fastify': {
+    listener: (options, appCors) => nestFastify(PATH, options, VARY, appCors),
+    header: (request, name) => request.headers[name],
+  },
+  'h3 2': { listener: inH3, header: (_request, name, event) => event.req.headers.get(name) },
+  'h3 1 (Nuxt)': {
+    listener: inH3v1,
+    header: (_request, name, event) => event.headers.get(name),
+    // It replaces the headers that are set before by those of the returned `Response`.
+    replacesVary: true,
+  },
   'node:http': { listener: inNode, header: (req, name) => req.headers[name] },
 }
 
@@ -83,6 +102,38 @@ function inHono(options, appCors) {
   }
   app.all(PATH, (c) => handle(c.req.raw, c))
   return getRequestListener(app.fetch)
+}
+
+function inH3(options, appCors) {
+  const app = new H3()
+  const handle = forFetch.veltTokenHandler(options)
+  if (appCors) {
+    app.use((event) => {
+      event.res.headers.set('vary', VARY)
+      const { origin, credentials } = appCors
+      // `false`: the request is not a preflight request.
+      return handleCors(event, { origin: [origin], credentials }) || undefined
+    })
+  }
+  app.all(PATH, (event) => handle(event.req, event))
+  return toNodeHandler(app)
+}
+
+function inH3v1(options, appCors) {
+  const app = h3v1.createApp()
+  const handle = forFetch.veltTokenHandler(options)
+  const route = h3v1.defineEventHandler((event) => handle(h3v1.toWebRequest(event), event))
+  if (appCors) {
+    const middleware = h3v1.defineEventHandler((event) => {
+      h3v1.setResponseHeader(event, 'vary', VARY)
+      const { origin, credentials } = appCors
+      const cors = { origin: [origin], credentials, preflight: { statusCode: 204 } }
+      if (h3v1.handleCors(event, cors)) return null
+    })
+    app.use(middleware)
+  }
+  app.use(PATH, route)
+  return h3v1.toNodeListener(app)
 }
 
 function inNode(options, appCors) {

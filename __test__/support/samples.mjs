@@ -16,6 +16,9 @@ const READERS_APPS = {
     declare const requireLogin: import('express').RequestHandler
     declare const client: import('velt-auth').VeltAuthClient
     declare const userOf: (authorization: string | undefined) => Promise<string | undefined>
+    declare const router: import('@trpc/server').AnyRouter
+    declare const createContext: (options: { req: import('express').Request }) =>
+      Promise<{ user?: { id: string } }>
     declare namespace Express {
       interface User { id: string; orgId: string; email: string }
       interface Request { user?: User }
@@ -24,6 +27,7 @@ const READERS_APPS = {
     import type { FastifyInstance } from 'fastify'
     declare global {
       const app: FastifyInstance
+      const AppModule: new () => object
       const client: import('velt-auth').VeltAuthClient
     }
     declare module 'fastify' {
@@ -32,11 +36,16 @@ const READERS_APPS = {
   koa: `
     declare const router: { all(path: string, middleware: import('koa').Middleware): void }
     declare const client: import('velt-auth').VeltAuthClient`,
-  // Hono, and a Next.js app, whose routes import `auth` by a relative path.
+  // Hono; Next.js, whose routes import `auth` by a relative path; and TanStack Start, which is not
+  // installed here.
   fetch: `
     type Variables = { user?: { id: string; orgId: string; email: string } }
     declare const app: import('hono').Hono<{ Variables: Variables }>
     declare const client: import('velt-auth').VeltAuthClient
+    declare const userOf: (request: Request) => Promise<string | undefined>
+    declare module '@tanstack/react-router' {
+      export function createFileRoute(path: string): (options: object) => object
+    }
     declare module '*/auth.js' {
       export function auth(): Promise<{ user: { id: string } } | null>
     }`,
@@ -64,6 +73,7 @@ const STRICT = {
   moduleResolution: 'bundler',
   moduleDetection: 'force',
   jsx: 'react-jsx',
+  experimentalDecorators: true,
   types: ['node'],
 }
 

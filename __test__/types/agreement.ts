@@ -7,6 +7,7 @@ import type * as calls from '../../lib/calls.js'
 import type * as client from '../../lib/client.js'
 import type * as errors from '../../lib/errors.js'
 import type * as options from '../../lib/options.js'
+import type * as permissions from '../../lib/permissions.js'
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -25,11 +26,19 @@ agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
 agree<Equal<Validated<velt.VeltUser>, Flat<addon.User>>>()
+agree<Equal<Validated<velt.VeltPermissionsQuery>, Flat<addon.PermissionsQuery>>>()
+agree<Equal<keyof velt.VeltPermissionsClient, keyof permissions.Permissions>>()
 agree<Equal<keyof velt.VeltGetOptions, keyof addon.CallOptions | 'signal'>>()
 
 // `ca` is joined into one string. `noProxy` and `extraCa` come from the environment.
-type Given = Omit<Validated<velt.VeltAuthClientOptions>, 'ca' | 'cache'>
-type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'noProxy' | 'extraCa'>
+// `authToken` may also be a function, and `onCredentialRefused` does not cross the border.
+type Given = Omit<
+  Validated<velt.VeltAuthClientOptions>,
+  'ca' | 'cache' | 'authToken' | 'onCredentialRefused'
+>
+type Taken = Omit<addon.ClientOptions, 'ca' | 'cache' | 'authToken' | 'noProxy' | 'extraCa'>
+agree<Equal<Flat<velt.VeltCredentialRefusal>['index'], addon.Refusal['index']>>()
+agree<Equal<keyof velt.VeltCredentialRefusal, keyof addon.Refusal>>()
 agree<Equal<keyof velt.VeltCacheOptions, keyof addon.CacheOptions>>()
 agree<Equal<keyof velt.VeltGetOptions, keyof ReturnType<typeof options.validateGetOptions>>>()
 agree<Equal<Flat<Partial<Given>>, Flat<Partial<Taken>>>>()

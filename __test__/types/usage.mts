@@ -28,6 +28,15 @@ const text: string = await generateVeltAuthToken(user)
 const sameText: string = await generateVeltAuthToken('ada', { apiVersion: 'v2', deadline: 500 })
 
 const client = new VeltAuthClient({ apiKey: 'k', authToken: 'a', ca: [Buffer.from(''), ''] })
+new VeltAuthClient({
+  authToken: ['current', 'next'],
+  cache: { redis: 'redis://127.0.0.1', secret: 's' },
+  onCredentialRefused: ({ index, error }) => console.warn(index, error.code),
+})
+new VeltAuthClient({ authToken: async () => 'a' })
+// @ts-expect-error the function must return a string
+new VeltAuthClient({ authToken: async () => 7 })
+
 const { token, expiresAt }: VeltToken = await client.generateToken(
   {
     userId: 'ada',
@@ -35,6 +44,13 @@ const { token, expiresAt }: VeltToken = await client.generateToken(
   },
   { signal: AbortSignal.timeout(1000) },
 )
+await client.permissions.add('ada', [{ type: 'organization', id: 'acme', expiresIn: 60 }])
+await client.permissions.remove(user, [{ type: 'organization', id: 'acme' }])
+const stored = await client.permissions.get({ organizationId: 'acme', userIds: ['ada'] })
+const access: 'viewer' | 'editor' | undefined = stored.ada?.organization?.acme?.accessRole
+// @ts-expect-error a permission is removed without its role
+client.permissions.remove('ada', [{ type: 'organization', id: 'acme', accessRole: 'viewer' }])
+
 const rejected: number | undefined = client.stats().failures.ERR_VELT_REJECTED
 
 try {
@@ -166,6 +182,7 @@ node.veltTokenHandler({ client, identify: () => 'ada', cors: { credentials: true
 const role: VeltResource['accessRole'] = 'owner'
 
 export {
+  access,
   elsewhere,
   expiresAt,
   fetched,

@@ -1,6 +1,7 @@
 import express from 'express'
 import { veltTokenHandler } from 'velt-auth/express'
 import { signedIn } from '../site/sessions.mjs'
+import { shareRoutes } from './share.mjs'
 
 /** @param {import('velt-auth').VeltAuthClient} client */
 export function createApp(client) {
@@ -9,5 +10,6 @@ export function createApp(client) {
     '/api/velt/token',
     veltTokenHandler({ client, identify: (req) => signedIn(req.headers.cookie) }),
   )
+  app.use('/api/share', shareRoutes(client)) // the page /share
   return app
 }

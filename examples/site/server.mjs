@@ -12,6 +12,8 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 /** The page's import map points to these modules. The path of the SDK contains its version. */
 const FILES = [
   [/^\/$/, 'text/html; charset=utf-8', here('page.html')],
+  // Only the Express example has the routes of this page.
+  [/^\/share$/, 'text/html; charset=utf-8', here('../express/share.html')],
   [/^\/velt-auth-browser\.js$/, 'text/javascript', resolve('velt-auth/browser')],
   [/^\/veltdev-client\.js$/, 'text/javascript', resolve('@veltdev/client/esm/index.js')],
   [/^\/lib\/sdk@[^/]+\/velt\.js$/, 'text/javascript', here('velt-sdk.js')],

@@ -53,6 +53,9 @@ async function start({ user, generateToken, retryConfig, onError }) {
 /** Throws where Velt rejects a token: if it belongs to another user. */
 function accept(user, token, onExpiry) {
   const claims = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')))
+  // In v2, the organization is one of the resources.
+  const isOrganization = ({ type }) => type === 'organization'
+  claims.organizationId ??= claims.permissions?.resources.find(isOrganization)?.id
   const wrong = CHECKED.find((name) => name in user && (claims[name] ?? null) !== user[name])
   if (wrong) throw new Error(`The token is not for this ${wrong}.`)
   Velt.log.push({ token })

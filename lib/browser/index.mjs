@@ -43,8 +43,8 @@ export async function fetchVeltToken(endpoint = '/api/velt/token', options = {})
   requireType('object', path, options, '{ fresh: true }')
   requireFields(['fresh', ...REQUEST_OPTIONS], path, options)
   requireRequestOptions(path, options)
-  const { token, expiresIn } = await requestToken(endpoint, options)
-  return { token, expiresAt: Date.now() + expiresIn }
+  const { token, validFor } = await requestToken(endpoint, options)
+  return { token, expiresAt: Date.now() + validFor }
 }
 
 /** @type {typeof import('./index.mjs').createAuthProvider} */
@@ -60,8 +60,8 @@ export function createAuthProvider(options) {
     try {
       // A call before the last token has expired means that Velt rejected that token.
       const fresh = performance.now() < expiresAt
-      const { token, expiresIn } = await requestToken(endpoint, { ...requestOptions, fresh })
-      expiresAt = performance.now() + expiresIn
+      const { token, validFor } = await requestToken(endpoint, { ...requestOptions, fresh })
+      expiresAt = performance.now() + validFor
       return token
     } finally {
       pending = undefined
@@ -201,7 +201,7 @@ async function sendRequest(endpoint, { headers = {}, credentials = 'same-origin'
     const result = tokenOrError(endpoint, response, await response.text())
     // The endpoint counted from an unknown time between the request and the response. The token must
     // not look valid when it has expired.
-    if (!(result instanceof VeltTokenError)) result.expiresIn -= performance.now() - sentAt
+    if (!(result instanceof VeltTokenError)) result.validFor -= performance.now() - sentAt
     return result
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
@@ -235,13 +235,13 @@ function networkError(source, cause) {
  * @returns {Promise<T>}
  */
 async function unlessAborted(value, signal) {
-  signal?.throwIfAborted()
   /** @type {() => void} */
   let abort = () => {}
   const aborted = new Promise((_resolve, reject) => {
     abort = () => reject(signal?.reason)
   })
   signal?.addEventListener('abort', abort)
+  if (signal?.aborted) abort()
   try {
     return await Promise.race([value, aborted])
   } finally {
@@ -256,8 +256,9 @@ async function unlessAborted(value, signal) {
  */
 function tokenOrError(endpoint, { status, headers }, body) {
   // Without `expiresIn`, the endpoint is not a veltTokenHandler, but returns the result of `getToken`.
-  const { token, expiresAt, expiresIn = expiresAt - Date.now(), error } = parseJson(body)
-  if (status === 200 && typeof token === 'string' && token) return { token, expiresIn }
+  const { token, expiresAt, expiresIn, error } = parseJson(body)
+  const validFor = expiresIn === undefined ? expiresAt - Date.now() : expiresIn * 1000
+  if (status === 200 && typeof token === 'string' && token) return { token, validFor }
   const reason =
     error?.message ?? 'the response is not from a veltTokenHandler; check the endpoint.'
   return new VeltTokenError(`${endpoint} responded with ${status}: ${reason}`, {

@@ -75,8 +75,8 @@ export interface CorsOptions {
 /** The JSON body of a response with a token. */
 export interface TokenResponse extends VeltToken {
   /**
-   * The time until the token expires, in milliseconds. It is `expiresAt` for a client whose clock may be
-   * wrong.
+   * The time until the token expires, in whole seconds. It is `expiresAt` for a client whose clock may
+   * be wrong.
    */
   expiresIn: number
 }

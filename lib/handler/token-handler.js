@@ -80,7 +80,8 @@ function createTokenHandler(options) {
     try {
       const { token, expiresAt } = await requestToken(client, user, header('cache-control'))
       // The clock of the browser may be wrong, so the response also has the remaining time.
-      return jsonResponse(200, { token, expiresAt, expiresIn: expiresAt - Date.now() })
+      const expiresIn = Math.floor((expiresAt - Date.now()) / 1000)
+      return jsonResponse(200, { token, expiresAt, expiresIn })
     } catch (error) {
       return failed(error)
     }
@@ -157,7 +158,10 @@ function errorResponse(error, message) {
   // The browser must not retry after a permanent failure, such as a certificate that is not
   // trusted.
   const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
-  const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
+  // The function `authToken` of the client may return another auth token soon.
+  const isRotating = error.code === 'ERR_VELT_UNAUTHORIZED' && error.retryable
+  const usual = isRotating ? 'unavailable' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
+  const code = isPermanent ? 'upstream_error' : usual
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
   const hasRetryAfter = code === 'rate_limited' || code === 'unavailable'
   return problem(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})

@@ -1,6 +1,6 @@
-// `npm run test:package` and `npm run test:runtimes`: builds and packs the release, then tests the
-// tarballs. With `--packed` it tests the tarballs that are already in npm/, as the release workflow
-// does. `npm run test:runtimes` accepts names of runtimes: `npm run test:runtimes -- Bun`.
+// `npm run test:package`, `test:packaging` and `test:runtimes`: builds and packs the release, then tests
+// the tarballs. With `--packed` it tests the tarballs that are already in npm/, as the release workflow
+// does. The last two accept names of rows: `npm run test:runtimes -- Bun`.
 
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -11,9 +11,10 @@ const SUITES = {
     platforms: ['here'],
     tests: [
       ...['--test', '--test-reporter=spec'],
-      ...['__test__/release/install.mjs', '__test__/release/tarballs.mjs'],
+      ...['install', 'tarballs', 'workers'].map((name) => `__test__/release/${name}.mjs`),
     ],
   },
+  packaging: { platforms: ['here'], tests: ['__test__/runtimes/packaging.mjs'] },
   runtimes: { platforms: [], tests: ['__test__/runtimes/matrix.mjs'] },
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use napi::Status;
-use napi::bindgen_prelude::Either3;
+use napi::bindgen_prelude::Either4;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use tokio::runtime::{Builder, Handle};
@@ -19,10 +19,10 @@ use super::values::{Failure, Token};
 /// would block the event loop.
 const MAX_BATCH: usize = 64;
 
-/// How a call ended: with a token, with a failure, or with `true` if it returns nothing; `None` if it
-/// was cancelled or panicked.
+/// How a call ended: with a token, with a failure, with `true` if it returns nothing, or with JSON; `None`
+/// if it was cancelled or panicked.
 #[napi]
-pub type Outcome = Option<Either3<Token, Failure, bool>>;
+pub type Outcome = Option<Either4<Token, Failure, bool, String>>;
 
 /// One thread for all clients of this process. More threads spend more time on waking each other than
 /// they gain; one thread makes tens of thousands of calls per second. The thread ends with the process.

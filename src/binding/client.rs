@@ -3,14 +3,17 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Either, Either3};
+use napi::bindgen_prelude::{Either, Either4};
 use napi_derive::napi;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::auth_token::{JsProvider, Wake};
 use super::calls::{Calls, runtime};
 use super::values::{
-    CallOptions, ClientOptions, Failure, Permissions, Stats, Token, User, from_milliseconds, token,
+    CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Refusal,
+    Stats, Token, User, from_milliseconds, token,
 };
 use crate::core;
 
@@ -19,6 +22,7 @@ use crate::core;
 pub struct NativeClient {
     client: Arc<core::Client>,
     runtime: Handle,
+    provider: Arc<JsProvider>,
 }
 
 /// Cancels calls when an `AbortSignal` is aborted.
@@ -46,6 +50,8 @@ impl NativeClient {
     /// A client, or the failure if an option is invalid.
     #[napi(catch_unwind)]
     pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
+        let provider = Arc::new(JsProvider::default());
+        let options = options.into_core(&provider);
         let opened = runtime()
             .map_err(|error| {
                 core::Error::config(
@@ -54,14 +60,40 @@ impl NativeClient {
                 )
                 .because(error.to_string())
             })
-            .and_then(|runtime| Ok((core::Client::new(options.into())?, runtime)));
+            .and_then(|runtime| Ok((core::Client::new(options)?, runtime)));
         match opened {
             Ok((client, runtime)) => Either::A(Self {
                 client: Arc::new(client),
                 runtime,
+                provider,
             }),
             Err(error) => Either::B(error.into()),
         }
+    }
+
+    /// `wake` is called when the function `authToken` must be called, until `detach`.
+    #[napi(catch_unwind)]
+    pub fn attach(&self, wake: Wake) {
+        self.provider.attach(wake);
+    }
+
+    /// Releases the callback of `attach`.
+    #[napi(catch_unwind)]
+    pub fn detach(&self) {
+        self.provider.detach();
+    }
+
+    /// Passes the result of the function `authToken`; without it, the function has failed.
+    #[napi(catch_unwind)]
+    pub fn provide(&self, auth_token: Option<String>) {
+        self.provider.provide(auth_token);
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    #[napi(catch_unwind)]
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        let refusals = self.client.take_refusals().into_iter();
+        refusals.map(Into::into).collect()
     }
 
     /// Requests a token from Velt.
@@ -76,7 +108,8 @@ impl NativeClient {
     ) {
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.generate_token(user.into(), options.into()).await
+            let outcome = client.generate_token(user.into(), options.into()).await;
+            outcome.map(|got| Either4::A(token(&got)))
         });
     }
 
@@ -128,7 +161,8 @@ impl NativeClient {
     ) {
         let client = Arc::clone(&self.client);
         start(calls, call, cancel, async move {
-            client.get_token(user.into(), options.into()).await
+            let outcome = client.get_token(user.into(), options.into()).await;
+            outcome.map(|got| Either4::A(token(&got)))
         });
     }
 
@@ -136,11 +170,44 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn invalidate(&self, calls: &Calls, call: u32, user_id: String) {
         let client = Arc::clone(&self.client);
-        calls.start(call, async move {
-            Some(match client.invalidate(&user_id).await {
-                Ok(()) => Either3::C(true),
-                Err(error) => Either3::B(error.into()),
-            })
+        start(calls, call, None, async move {
+            client.invalidate(&user_id).await.map(|()| Either4::C(true))
+        });
+    }
+
+    /// Adds or removes permissions of a user.
+    #[napi(catch_unwind)]
+    pub fn change_permissions(
+        &self,
+        calls: &Calls,
+        call: u32,
+        cancel: Option<&Cancel>,
+        change: PermissionsChange,
+        deadline: Option<u32>,
+    ) {
+        let client = Arc::clone(&self.client);
+        let deadline = deadline.map(from_milliseconds);
+        start(calls, call, cancel, async move {
+            let outcome = client.change_permissions(change.into(), deadline).await;
+            outcome.map(|()| Either4::C(true))
+        });
+    }
+
+    /// The permissions of users, as JSON.
+    #[napi(catch_unwind)]
+    pub fn get_permissions(
+        &self,
+        calls: &Calls,
+        call: u32,
+        cancel: Option<&Cancel>,
+        query: PermissionsQuery,
+        deadline: Option<u32>,
+    ) {
+        let client = Arc::clone(&self.client);
+        let deadline = deadline.map(from_milliseconds);
+        start(calls, call, cancel, async move {
+            let outcome = client.permissions(&query.into(), deadline).await;
+            outcome.map(|permissions| Either4::D(Value::Object(permissions).to_string()))
         });
     }
 
@@ -157,11 +224,14 @@ impl NativeClient {
     }
 }
 
+/// An [`Outcome`] of a call that has ended without a failure.
+type Success = Either4<Token, Failure, bool, String>;
+
 fn start(
     calls: &Calls,
     number: u32,
     cancel: Option<&Cancel>,
-    call: impl Future<Output = Result<core::Token, core::Error>> + Send + 'static,
+    call: impl Future<Output = Result<Success, core::Error>> + Send + 'static,
 ) {
     let cancel = cancel.map(|cancel| cancel.0.clone());
     calls.start(number, async move {
@@ -169,10 +239,7 @@ fn start(
             Some(cancel) => cancel.run_until_cancelled(call).await?,
             None => call.await,
         };
-        Some(match outcome {
-            Ok(got) => Either3::A(token(&got)),
-            Err(error) => Either3::B(error.into()),
-        })
+        Some(outcome.unwrap_or_else(|error| Either4::B(error.into())))
     });
 }
 

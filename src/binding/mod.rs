@@ -4,6 +4,7 @@
 //! A failure is returned as a value, and JavaScript throws it: napi-rs loses the codes of errors that
 //! async functions throw (napi-rs#1632).
 
+mod auth_token;
 mod calls;
 mod client;
 mod completions;

@@ -1,18 +1,21 @@
 //! The values that cross the border between JavaScript and Rust, and their conversion from and to the
 //! core's types.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use napi::Either;
 use napi_derive::napi;
 
+use super::auth_token::JsProvider;
 use crate::core;
 
 /// The core's [`core::Options`]; milliseconds for durations.
 #[napi(object, object_to_js = false)]
 pub struct ClientOptions {
     pub api_key: String,
-    pub auth_token: String,
+    /// One auth token, or two of them. `null` means that the function of `attach` returns it.
+    pub auth_token: Option<Either<String, Vec<String>>>,
     pub api_version: Option<ApiVersion>,
     pub base_url: Option<String>,
     pub timeout: Option<u32>,
@@ -32,6 +35,7 @@ pub struct CacheOptions {
     pub max_entries: Option<u32>,
     pub redis: Option<Either<String, Vec<String>>>,
     pub sentinels: Option<Vec<String>>,
+    pub secret: Option<String>,
 }
 
 /// The core's [`core::ApiVersion`].
@@ -78,6 +82,26 @@ pub struct Resource {
     pub organization_id: Option<String>,
     pub access_role: Option<AccessRole>,
     pub expires_at: Option<i64>,
+    pub expires_in: Option<i64>,
+}
+
+/// The core's [`core::permissions::PermissionsChange`].
+#[napi(object, object_to_js = false)]
+pub struct PermissionsChange {
+    /// Whether the permissions are removed. Otherwise they are added.
+    pub is_removal: bool,
+    pub user_id: String,
+    pub resources: Vec<Resource>,
+}
+
+/// The core's [`core::permissions::PermissionsQuery`].
+#[napi(object, object_to_js = false)]
+#[allow(clippy::struct_field_names, reason = "the names are Velt's")]
+pub struct PermissionsQuery {
+    pub organization_id: String,
+    pub user_ids: Vec<String>,
+    pub folder_ids: Option<Vec<String>>,
+    pub document_ids: Option<Vec<String>>,
 }
 
 /// The core's [`core::user::ResourceType`].
@@ -99,6 +123,13 @@ pub enum AccessRole {
 /// this array. N-API creates an array in half the time of an object.
 #[napi]
 pub type Token = (String, f64);
+
+/// The core's [`core::velt::credentials::Refusal`].
+#[napi(object, object_from_js = false)]
+pub struct Refusal {
+    pub index: u32,
+    pub error: Failure,
+}
 
 /// The core's [`core::Error`]; `retry_after` is in milliseconds.
 #[napi(object, object_from_js = false)]
@@ -148,6 +179,7 @@ pub struct Stats {
     pub refreshes: f64,
     pub shared_hits: f64,
     pub upstream_requests: f64,
+    pub credential_refusals: f64,
     pub entries: f64,
     pub failures: Vec<FailureCount>,
 }
@@ -176,12 +208,21 @@ fn to_number(value: u64) -> f64 {
     value as f64
 }
 
-impl From<ClientOptions> for core::Options {
-    fn from(options: ClientOptions) -> Self {
+impl ClientOptions {
+    /// The options of the core. Without an auth token, `provider` is asked for it.
+    pub fn into_core(self, provider: &Arc<JsProvider>) -> core::Options {
+        let options = self;
         let no_proxy = options.no_proxy;
-        Self {
+        let list = |auth_tokens: Vec<String>| {
+            core::config::AuthToken::List(auth_tokens.into_iter().map(Into::into).collect())
+        };
+        core::Options {
             api_key: options.api_key.into(),
-            auth_token: options.auth_token.into(),
+            auth_token: match options.auth_token {
+                Some(Either::A(auth_token)) => list(vec![auth_token]),
+                Some(Either::B(auth_tokens)) => list(auth_tokens),
+                None => core::config::AuthToken::Provider(Arc::<JsProvider>::clone(provider)),
+            },
             api_version: options.api_version.map(Into::into).unwrap_or_default(),
             base_url: options.base_url,
             timeout: options.timeout.map(from_milliseconds),
@@ -199,6 +240,11 @@ impl From<ClientOptions> for core::Options {
                 .as_ref()
                 .and_then(|cache| cache.max_entries)
                 .map(to_size),
+            cache_secret: options
+                .cache
+                .as_ref()
+                .and_then(|cache| cache.secret.clone())
+                .map(Into::into),
             shared_cache: options.cache.and_then(shared_cache),
         }
     }
@@ -247,6 +293,31 @@ impl From<User> for core::User {
     }
 }
 
+impl From<PermissionsChange> for core::permissions::PermissionsChange {
+    fn from(change: PermissionsChange) -> Self {
+        Self {
+            kind: if change.is_removal {
+                core::permissions::ChangeKind::Remove
+            } else {
+                core::permissions::ChangeKind::Add
+            },
+            user_id: change.user_id,
+            resources: change.resources.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<PermissionsQuery> for core::permissions::PermissionsQuery {
+    fn from(query: PermissionsQuery) -> Self {
+        Self {
+            organization_id: query.organization_id,
+            document_ids: query.document_ids,
+            folder_ids: query.folder_ids,
+            user_ids: query.user_ids,
+        }
+    }
+}
+
 impl From<CallOptions> for core::client::CallOptions {
     fn from(options: CallOptions) -> Self {
         Self {
@@ -272,6 +343,7 @@ impl From<Resource> for core::user::Resource {
                 AccessRole::Editor => core::user::AccessRole::Editor,
             }),
             expires_at: resource.expires_at,
+            expires_in: resource.expires_in,
         }
     }
 }
@@ -296,6 +368,15 @@ impl From<core::Error> for Failure {
             status: error.status,
             retry_after: error.retry_after.map(to_milliseconds),
             cause: error.cause,
+        }
+    }
+}
+
+impl From<core::velt::credentials::Refusal> for Refusal {
+    fn from(refusal: core::velt::credentials::Refusal) -> Self {
+        Self {
+            index: refusal.index.try_into().unwrap_or(u32::MAX),
+            error: refusal.error.into(),
         }
     }
 }
@@ -332,6 +413,7 @@ impl From<&core::Client> for Stats {
             refreshes: to_number(stats.refreshes.get()),
             shared_hits: to_number(stats.shared_hits.get()),
             upstream_requests: to_number(stats.upstream_requests.get()),
+            credential_refusals: to_number(stats.credential_refusals.get()),
             entries: to_number(client.entries() as u64),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }

@@ -1,6 +1,10 @@
 //! The options of a client, validated once, when it is created.
 
+use std::fmt::Debug;
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -28,11 +32,41 @@ pub const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(60 * 60);
 /// The versions of Velt's token API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApiVersion {
-    /// `POST /v1/auth/token/get`, the one in Velt's guide.
-    #[default]
+    /// `POST /v1/auth/token/get`, the one in older editions of Velt's guide.
     V1,
-    /// `POST /v2/auth/generate_token`, which carries a name and permissions.
+    /// `POST /v2/auth/generate_token`, the one in Velt's guide. It carries a name and permissions.
+    #[default]
     V2,
+}
+
+/// The shortest `cache.secret`: 32 characters of base64 are 192 random bits.
+const MIN_CACHE_SECRET: usize = 32;
+
+/// Where the auth token of a request comes from.
+#[derive(Clone, Debug)]
+pub enum AuthToken {
+    /// One auth token, or during a rotation two: the current one and the next one.
+    List(Vec<SecretString>),
+    /// The provider is asked for the auth token.
+    Provider(Arc<dyn AuthTokenProvider>),
+}
+
+/// Returns the auth token, for example from a secret manager.
+pub trait AuthTokenProvider: Debug + Send + Sync {
+    /// The auth token to use from now on. Only one call at a time is made.
+    fn auth_token(&self) -> Pin<Box<dyn Future<Output = Result<SecretString, Error>> + Send + '_>>;
+}
+
+impl Default for AuthToken {
+    fn default() -> Self {
+        "".into()
+    }
+}
+
+impl From<&str> for AuthToken {
+    fn from(auth_token: &str) -> Self {
+        Self::List(vec![auth_token.into()])
+    }
 }
 
 /// The options as they are given. `None` means the default.
@@ -41,8 +75,8 @@ pub struct Options {
     /// Velt's API key.
     pub api_key: SecretString,
     /// The auth token from Velt's console.
-    pub auth_token: SecretString,
-    /// Defaults to [`ApiVersion::V1`].
+    pub auth_token: AuthToken,
+    /// Defaults to [`ApiVersion::V2`].
     pub api_version: ApiVersion,
     /// Defaults to [`DEFAULT_BASE_URL`].
     pub base_url: Option<String>,
@@ -64,6 +98,9 @@ pub struct Options {
     pub max_entries: Option<usize>,
     /// The Redis where servers share their tokens; none by default.
     pub shared_cache: Option<RedisAddress>,
+    /// The keys of the shared cache are derived from this secret. Defaults to the auth token; required if
+    /// there is more than one, or a provider.
+    pub cache_secret: Option<SecretString>,
 }
 
 /// A proxy, and the hosts to reach without it.
@@ -92,7 +129,7 @@ pub struct Config {
     /// Velt's API key.
     pub api_key: SecretString,
     /// The auth token from Velt's console.
-    pub auth_token: SecretString,
+    pub auth_token: AuthToken,
     /// The version of Velt's API.
     pub api_version: ApiVersion,
     /// The URL that the paths of Velt's API are appended to.
@@ -115,6 +152,8 @@ pub struct Config {
     pub max_entries: NonZeroUsize,
     /// See [`Options::shared_cache`].
     pub shared_cache: Option<RedisAddress>,
+    /// See [`Options::cache_secret`]. Not `None` if there is a shared cache.
+    pub cache_secret: Option<SecretString>,
 }
 
 impl Config {
@@ -142,9 +181,19 @@ impl Config {
         let max_entries = options.max_entries.unwrap_or(DEFAULT_MAX_ENTRIES);
         let max_entries = NonZeroUsize::new(max_entries)
             .ok_or_else(|| Error::config("cache.maxEntries must be 1 or more."))?;
+        let api_key = credential("apiKey", Some("VELT_API_KEY"), options.api_key)?;
+        let auth_token = auth_token(options.auth_token)?;
+        let cache_secret = cache_secret(options.cache_secret, &auth_token)?;
+        if options.shared_cache.is_some() && cache_secret.is_none() {
+            return Err(Error::config(
+                "cache.secret is missing: the keys of the shared cache must stay the same while the auth \
+                 token changes. Pass a random secret, the same on all servers, such as the output of \
+                 `openssl rand -base64 32`.",
+            ));
+        }
         Ok(Self {
-            api_key: credential("apiKey", "VELT_API_KEY", options.api_key)?,
-            auth_token: credential("authToken", "VELT_AUTH_TOKEN", options.auth_token)?,
+            api_key,
+            auth_token,
             api_version: options.api_version,
             base_url,
             timeout: positive("timeout", options.timeout.unwrap_or(DEFAULT_TIMEOUT))?,
@@ -156,18 +205,67 @@ impl Config {
             extra_ca: options.extra_ca,
             max_entries,
             shared_cache: options.shared_cache,
+            cache_secret,
         })
     }
 }
 
-/// v2 sends credentials in headers, so in both versions they must be valid header values.
-fn credential(name: &str, variable: &str, value: SecretString) -> Result<SecretString, Error> {
+fn auth_token(given: AuthToken) -> Result<AuthToken, Error> {
+    let AuthToken::List(list) = given else {
+        return Ok(given);
+    };
+    let list: Vec<_> = match <[_; 1]>::try_from(list) {
+        Ok([only]) => vec![credential("authToken", Some("VELT_AUTH_TOKEN"), only)?],
+        Err(list) if list.len() == 2 => {
+            let list = list.into_iter().enumerate();
+            list.map(|(index, value)| credential(&format!("authToken[{index}]"), None, value))
+                .collect::<Result<_, _>>()?
+        }
+        Err(_) => {
+            return Err(Error::config(
+                "authToken must have one or two entries: [current, next].",
+            ));
+        }
+    };
+    Ok(AuthToken::List(list))
+}
+
+fn cache_secret(
+    given: Option<SecretString>,
+    auth_token: &AuthToken,
+) -> Result<Option<SecretString>, Error> {
+    match (given, auth_token) {
+        (Some(secret), _) if secret.expose_secret().chars().count() < MIN_CACHE_SECRET => {
+            Err(Error::config(format!(
+                "cache.secret must have {MIN_CACHE_SECRET} characters or more. Use a random one, such as \
+                 the output of `openssl rand -base64 32`.",
+            )))
+        }
+        (Some(secret), _) => Ok(Some(secret)),
+        (None, AuthToken::List(list)) if list.len() == 1 => Ok(list.first().cloned()),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Checks a credential; `name` and the environment `variable` are for errors. v2 sends credentials in
+/// headers, so in both versions they must be valid header values.
+///
+/// # Errors
+/// [`Code::Config`](super::Code::Config) if it is empty, or has a character that no credential has.
+pub(super) fn credential(
+    name: &str,
+    variable: Option<&str>,
+    value: SecretString,
+) -> Result<SecretString, Error> {
     let text = value.expose_secret();
     if text.is_empty() {
-        return Err(Error::config(format!(
-            "{name} is missing: pass it as an option, or set {variable} in the server's \
-             environment.",
-        )));
+        return Err(Error::config(match variable {
+            Some(variable) => format!(
+                "{name} is missing: pass it as an option, or set {variable} in the server's \
+                 environment.",
+            ),
+            None => format!("{name} is empty."),
+        }));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::config(format!(

@@ -26,7 +26,7 @@ pub enum Code {
     Network,
     /// No complete response arrived in time.
     Timeout,
-    /// A response arrived that has neither a token nor an error.
+    /// A response arrived that has neither a result nor an error.
     BadResponse,
     /// The client was closed.
     Closed,
@@ -120,23 +120,26 @@ impl Error {
     pub fn leader_panicked() -> Self {
         Self::transient(
             Code::Network,
-            "Could not obtain a token: the request ended inside velt-auth. Either the system has no \
+            "The request ended inside velt-auth. Either the system has no \
              thread left, or this is a bug of velt-auth; please report it.",
         )
     }
 
     /// Whether no valid response came from Velt. Then Velt's earlier responses are still valid, and a
-    /// cached token may be served. After any other error, a cached token may not be served.
+    /// cached token may be served. After any other error, a cached token may not be served. If a provider may
+    /// have another auth token soon, a rejection of the auth token is an outage too.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self.code,
-            Code::RateLimited
-                | Code::Unavailable
-                | Code::Network
-                | Code::Timeout
-                | Code::BadResponse
-        )
+        let is_rotating = self.code == Code::Unauthorized && self.retryable;
+        is_rotating
+            || matches!(
+                self.code,
+                Code::RateLimited
+                    | Code::Unavailable
+                    | Code::Network
+                    | Code::Timeout
+                    | Code::BadResponse
+            )
     }
 
     /// The same error, with a technical detail as its cause.

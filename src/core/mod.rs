@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod deadlines;
 pub mod error;
+pub mod permissions;
 pub mod stats;
 pub mod token;
 pub mod user;

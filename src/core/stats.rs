@@ -38,6 +38,8 @@ pub struct Stats {
     pub shared_hits: Counter,
     /// Requests sent to Velt, retries included.
     pub upstream_requests: Counter,
+    /// How often Velt refused an auth token. Refusals of the same auth token at the same time count once.
+    pub credential_refusals: Counter,
     failures: [Counter; Code::ALL.len()],
 }
 

@@ -52,6 +52,15 @@ impl Token {
         }
     }
 
+    /// This token, with an end of its validity no later than `end`: a permission in it ends then.
+    #[must_use]
+    pub fn until(self, end: Option<SystemTime>) -> Self {
+        Self {
+            expires_at: end.map_or(self.expires_at, |end| end.min(self.expires_at)),
+            ..self
+        }
+    }
+
     /// The token itself.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -64,7 +73,7 @@ impl Token {
         self.received_at
     }
 
-    /// When Velt stops accepting the token.
+    /// When Velt stops accepting the token, or when the first of its permissions ends.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
@@ -94,6 +103,8 @@ pub struct Requirement {
     min_validity: Duration,
     max_age: Option<Duration>,
     expires_after: Option<SystemTime>,
+    /// No token of the user is valid for longer.
+    latest: Option<SystemTime>,
 }
 
 impl Requirement {
@@ -106,6 +117,7 @@ impl Requirement {
             min_validity,
             max_age: None,
             expires_after: None,
+            latest: None,
         }
     }
 
@@ -113,6 +125,13 @@ impl Requirement {
     #[must_use]
     pub const fn max_age(self, max_age: Option<Duration>) -> Self {
         Self { max_age, ..self }
+    }
+
+    /// A token that is valid until `latest` meets the requirement, because a new token would not be valid
+    /// for longer.
+    #[must_use]
+    pub const fn latest(self, latest: Option<SystemTime>) -> Self {
+        Self { latest, ..self }
     }
 
     /// A token that expires later than `token`.
@@ -129,8 +148,9 @@ impl Requirement {
     pub fn is_met_by(&self, token: &Token, now: SystemTime) -> bool {
         let min_validity = self.min_validity.min(token.lifetime() / 2);
         let age = now.duration_since(token.received_at).unwrap_or_default();
+        let is_latest = self.latest.is_some_and(|latest| token.expires_at >= latest);
         token.is_valid(now)
-            && now + min_validity < token.expires_at
+            && (is_latest || now + min_validity < token.expires_at)
             && self.max_age.is_none_or(|max_age| age <= max_age)
             && self
                 .expires_after

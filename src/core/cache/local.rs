@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use lru::LruCache;
 
 use super::sequence::{Sequence, SequenceNumber};
+use crate::core::config::DEFAULT_MIN_VALIDITY;
 use crate::core::error::MAX_RETRY_AFTER;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::User;
@@ -22,6 +23,9 @@ const REFRESH_SHARE: f64 = 0.75;
 /// The largest random deviation from [`REFRESH_SHARE`], so that tokens that were made together are not
 /// refreshed together.
 const REFRESH_JITTER: f64 = 0.05;
+/// A token with a lifetime of a few hours is refreshed after this much more than [`REFRESH_SHARE`] of the
+/// time for which calls are served without waiting.
+const SHORT_LIFETIME_SHARE: f64 = 0.1;
 /// After a refresh of an entry began or failed, its next refresh starts after a random time: at least
 /// this time, and at most twice this time.
 const REFRESH_PAUSE: Duration = Duration::from_secs(15);
@@ -309,7 +313,7 @@ impl State {
         if is_invalidated || self.newer(user, number).is_some() {
             return;
         }
-        let token = token.map(CachedToken::new);
+        let token = token.map(|token| CachedToken::new(user, token));
         self.insert(user, Entry { number, token });
         self.shrink(cache.max_entries.get());
     }
@@ -392,14 +396,31 @@ impl Entry {
 }
 
 impl CachedToken {
-    fn new(token: Token) -> Self {
-        let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
+    fn new(user: &User, token: Token) -> Self {
         Self {
-            refresh_at: token.received_at() + token.lifetime().mul_f64(share),
+            refresh_at: refresh_at(user, &token),
             token,
             paused_until: None,
         }
     }
+}
+
+/// When to fetch a new token in the background. A token that ends with a fixed `expires_at` of a permission
+/// is not refreshed, because a new token would end at the same time.
+fn refresh_at(user: &User, token: &Token) -> SystemTime {
+    if user
+        .permissions_end()
+        .is_some_and(|end| token.expires_at() >= end)
+    {
+        return token.expires_at();
+    }
+    let share = REFRESH_SHARE + REFRESH_JITTER * (2.0 * fastrand::f64() - 1.0);
+    let lifetime = token.lifetime();
+    // After this time, calls with the default `min_validity` wait for a new token. A token with a short
+    // lifetime must be refreshed before.
+    let calls_wait_after = lifetime.saturating_sub(DEFAULT_MIN_VALIDITY.min(lifetime / 2));
+    let refresh_after = calls_wait_after.mul_f64(share + SHORT_LIFETIME_SHARE);
+    token.received_at() + lifetime.mul_f64(share).min(refresh_after)
 }
 
 /// A random time from `pause` to twice `pause`.

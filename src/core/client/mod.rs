@@ -2,6 +2,7 @@
 
 mod fetch;
 mod log_reader;
+mod permissions;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
 use crate::core::user::{User, not_blank};
-use crate::core::velt::api;
+use crate::core::velt::api::request::token_url;
+use crate::core::velt::credentials::Refusal;
 use crate::core::velt::endpoint::VeltEndpoint;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
@@ -68,9 +70,10 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    fn requirement(self) -> Requirement {
+    fn requirement(self, user: &User) -> Requirement {
         Requirement::min_validity(self.min_validity.unwrap_or(DEFAULT_MIN_VALIDITY))
             .max_age(self.max_age)
+            .latest(user.permissions_end())
     }
 }
 
@@ -83,27 +86,44 @@ impl Client {
         let config = Arc::new(Config::new(options)?);
         let shared = match &config.shared_cache {
             Some(address) => {
-                let endpoint = api::endpoint(&config)?;
+                let endpoint = token_url(&config);
                 Some(SharedCache::new(address, &config, endpoint.as_str())?)
             }
             None => None,
         };
-        let endpoint = VeltEndpoint::new(Arc::clone(&config))?;
-        Ok(Self::assembled(endpoint, shared, &config, Clock::default()))
+        let stats = Arc::new(Stats::default());
+        let endpoint = VeltEndpoint::new(Arc::clone(&config), Arc::clone(&stats))?;
+        let clock = Clock::default();
+        Ok(Self::with_stats(endpoint, shared, &config, clock, stats))
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.fetcher.upstream.endpoint().take_refusals()
     }
 }
 
 impl<E: TokenEndpoint, S: Store> Client<E, S> {
-    /// Creates a client from its parts.
+    /// Creates a client from its parts, for tests.
+    #[cfg(test)]
     pub(crate) fn assembled(
         endpoint: E,
         shared: Option<SharedCache<S>>,
         config: &Config,
         clock: Clock,
     ) -> Self {
+        Self::with_stats(endpoint, shared, config, clock, Arc::default())
+    }
+
+    fn with_stats(
+        endpoint: E,
+        shared: Option<SharedCache<S>>,
+        config: &Config,
+        clock: Clock,
+        stats: Arc<Stats>,
+    ) -> Self {
         let local = Arc::new(LocalCache::new(config.max_entries));
         let single_flight = SingleFlight::default();
-        let stats = Arc::new(Stats::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
         let log_reader = shared.clone().map(|shared| {
@@ -112,7 +132,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         });
         Self {
             fetcher: Fetcher {
-                upstream: Upstream::new(endpoint, config, Arc::clone(&stats)),
+                upstream: Upstream::new(endpoint, config, Arc::clone(&stats), clock),
                 local: Arc::clone(&local),
                 shared,
                 stats: Arc::clone(&stats),
@@ -130,6 +150,10 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }
     }
 
+    fn checked(&self, user: User) -> Result<User, Error> {
+        user.checked(self.api_version, self.clock.now())
+    }
+
     /// A token for `user` from the cache of this process, without waiting. `None` means: call
     /// [`Client::get_token`], which also reports an invalid user. The returned user is for
     /// [`Client::refresh`].
@@ -137,12 +161,12 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         if self.closed.is_cancelled() {
             return None;
         }
-        let user = user.checked(self.api_version).ok()?;
+        let user = self.checked(user).ok()?;
         let options = CallOptions {
             min_validity,
             ..CallOptions::default()
         };
-        let hit = self.hit(&user, options.requirement())?;
+        let hit = self.hit(&user, options.requirement(&user))?;
         Some((user, hit))
     }
 
@@ -165,11 +189,18 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     }
 
     async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
-        let user = Arc::new(user.checked(self.api_version)?);
-        let requirement = options.requirement();
+        let user = Arc::new(self.checked(user)?);
+        let requirement = options.requirement(&user);
         let deadline = options.deadline.unwrap_or(self.deadline);
         let mut fetch = Box::pin(timeout(deadline, async {
             self.until_current().await;
+            // A call with `max_age` must not wait for a request that is older than the cached token.
+            if let Some(hit) = self.hit(&user, requirement) {
+                if hit.needs_refresh {
+                    self.refresh(&user, &hit.token);
+                }
+                return Ok(hit.token);
+            }
             self.fetch(&user, requirement).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
@@ -298,7 +329,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     ) -> Result<Token, Error> {
         // The future is boxed, because each future around it would contain it twice.
         let call = Box::pin(async {
-            let user = Arc::new(user.checked(self.api_version)?);
+            let user = Arc::new(self.checked(user)?);
             let began = Instant::now();
             let deadline = options.deadline.unwrap_or(self.deadline);
             let limit = deadlines::redis_command(deadline);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, advance, sleep};
@@ -23,6 +23,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 enum Velt {
     Up,
     Down,
+    /// The next request fails, later ones do not.
+    DownOnce,
     Rejecting,
     /// The next response takes this time, later ones take none.
     SlowOnce(Duration),
@@ -37,18 +39,23 @@ struct Script {
 }
 
 impl TokenEndpoint for Script {
-    async fn request_token(&self, _: &User) -> Result<Token, Error> {
+    async fn request_token(&self, user: &User) -> Result<Token, Error> {
+        let mut resources = user.resources.iter().flatten();
+        assert!(
+            resources.all(|resource| resource.expires_in.is_none()),
+            "Velt does not know `expiresIn`"
+        );
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let velt = {
             let mut velt = self.velt.lock().unwrap();
             let now = *velt;
-            if matches!(now, Velt::SlowOnce(_) | Velt::AgedOnce) {
+            if matches!(now, Velt::SlowOnce(_) | Velt::AgedOnce | Velt::DownOnce) {
                 *velt = Velt::Up;
             }
             now
         };
         match velt {
-            Velt::Down => return Err(Error::transient(Code::Unavailable, "down")),
+            Velt::Down | Velt::DownOnce => return Err(Error::transient(Code::Unavailable, "down")),
             Velt::Rejecting => return Err(Error::permanent(Code::Unauthorized, "no")),
             Velt::SlowOnce(time) => sleep(time).await,
             Velt::AgedOnce => {
@@ -116,11 +123,15 @@ impl Client<Script> {
 
 /// A client that makes one attempt per call.
 fn client() -> Arc<Client<Script>> {
+    client_with(1)
+}
+
+fn client_with(max_attempts: u32) -> Arc<Client<Script>> {
     let config = Config::new(Options {
         api_key: "key".into(),
         auth_token: "auth".into(),
         api_version: ApiVersion::V2,
-        max_attempts: Some(1),
+        max_attempts: Some(max_attempts),
         max_entries: Some(1000),
         ..Options::default()
     });
@@ -433,6 +444,7 @@ async fn every_field_makes_another_token_and_the_order_of_resources_does_not() {
         organization_id: Some("acme".into()),
         access_role: None,
         expires_at: None,
+        expires_in: None,
     };
     let folder = resource(ResourceType::Folder, "f");
     let document = resource(ResourceType::Document, "d");
@@ -584,4 +596,97 @@ async fn a_call_does_not_join_a_request_that_is_older_than_a_rejection() {
     assert_eq!(generated.await.unwrap_err().code, Code::Unauthorized);
     assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
     assert_eq!(slow.await.unwrap().as_deref(), Ok("tok-1"));
+}
+
+/// A user with a permission for a document, which ends at a fixed time or some seconds after the request.
+fn permitted(expires_at: Option<i64>, expires_in: Option<i64>) -> User {
+    User {
+        resources: Some(vec![Resource {
+            r#type: ResourceType::Document,
+            id: "plan".into(),
+            organization_id: Some("acme".into()),
+            access_role: None,
+            expires_at,
+            expires_in,
+        }]),
+        ..user("ada")
+    }
+}
+
+fn unix_seconds() -> i64 {
+    let since = Clock::paused().now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_secs().try_into().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_with_the_same_duration_of_a_permission_share_a_token() {
+    let client = client();
+    for _ in 0..100 {
+        let token = client.serve(permitted(None, Some(3600))).await;
+        assert_eq!(token.as_deref(), Ok("tok-1"));
+        advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(client.requests(), 1);
+    let other = client.serve(permitted(None, Some(3601))).await;
+    assert_eq!(other.as_deref(), Ok("tok-2"), "another duration");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_ends_with_its_first_permission() {
+    let client = client();
+    let user = permitted(None, Some(600));
+    let now = unix_seconds();
+    let token = client.generate_token(user.clone(), CallOptions::default());
+    let end = UNIX_EPOCH + Duration::from_secs((now + 600).try_into().unwrap());
+    assert_eq!(token.await.unwrap().expires_at(), end);
+
+    // The refresh begins before calls wait for a new token, which is at half of the lifetime.
+    sleep(Duration::from_secs(235)).await;
+    assert_eq!(client.serve(user.clone()).await.as_deref(), Ok("tok-1"));
+    assert_eq!(client.requests(), 1);
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(client.serve(user.clone()).await.as_deref(), Ok("tok-1"));
+    assert_eq!(client.serve(user.clone()).await.as_deref(), Ok("tok-2"));
+    assert_eq!(client.requests(), 2);
+
+    client.set(Velt::Down);
+    sleep(Duration::from_secs(598)).await;
+    assert_eq!(client.serve(user.clone()).await.as_deref(), Ok("tok-2"));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(client.serve(user).await, Err(Code::Unavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_with_a_permission_that_ends_at_a_fixed_time_is_served_until_then() {
+    let client = client();
+    let user = permitted(Some(unix_seconds() + 600), None);
+    for _ in 0..599 {
+        assert_eq!(client.serve(user.clone()).await.as_deref(), Ok("tok-1"));
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(
+        client.requests(),
+        1,
+        "a new token would end at the same time"
+    );
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.serve(user.clone()).await, Err(Code::InvalidUser));
+    assert_eq!(client.requests(), 1, "nothing is sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permission_lasts_from_the_last_attempt_on() {
+    let client = client_with(2);
+    client.set(Velt::DownOnce);
+    let before = unix_seconds();
+    let call = client.generate_token(permitted(None, Some(60)), CallOptions::default());
+    let token = call.await.unwrap();
+    assert_eq!(token.expose(), "tok-2");
+    let lasts = token
+        .expires_at()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!(i64::try_from(lasts).unwrap() >= before + 60);
+    assert!(token.lifetime() > Duration::from_secs(58));
 }

@@ -198,8 +198,8 @@ fn rejected(last: &Error, wait: Duration) -> Error {
         retryable: true,
         attempts: 0,
         message:
-            "Could not obtain a token: the last requests to Velt failed, so no request was sent; \
-                  try again after `retryAfter`."
+            "The last requests to Velt failed, so this call has sent no request; try again after \
+             `retryAfter`."
                 .into(),
         cause: Some(cause.clone()),
         ..last.clone()

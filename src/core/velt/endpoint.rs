@@ -1,20 +1,27 @@
-//! The endpoint of Velt's token API: one attempt is one HTTPS exchange.
+//! The endpoints of Velt's API: one attempt is one HTTPS exchange.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::api;
-use super::transport::Transport;
+use secrecy::SecretString;
+
+use super::api::{Context, request, response};
+use super::credentials::{Credentials, InUse, Refusal, Second};
+use super::transport::{Request, Response, Transport};
 use crate::core::config::Config;
-use crate::core::error::Error;
+use crate::core::error::{Code, Error};
+use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
+use crate::core::stats::Stats;
 use crate::core::token::Token;
 use crate::core::user::User;
 
-/// The endpoint of one configuration, with its connection pool.
+/// The endpoints of one configuration, with their connection pool.
 #[derive(Debug)]
 pub struct VeltEndpoint {
     config: Arc<Config>,
     transport: Transport,
+    credentials: Arc<Credentials>,
+    stats: Arc<Stats>,
 }
 
 impl VeltEndpoint {
@@ -22,18 +29,114 @@ impl VeltEndpoint {
     ///
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for an invalid `ca` or `proxy`.
-    pub fn new(config: Arc<Config>) -> Result<Self, Error> {
-        let transport = Transport::new(&config, api::endpoint(&config)?, api::headers(&config)?)?;
-        Ok(Self { config, transport })
+    pub fn new(config: Arc<Config>, stats: Arc<Stats>) -> Result<Self, Error> {
+        let auth_token = config.auth_token.clone();
+        let credentials = Credentials::new(auth_token, config.timeout, Arc::clone(&stats));
+        Ok(Self {
+            transport: Transport::new(&config)?,
+            config,
+            credentials: Arc::new(credentials),
+            stats,
+        })
+    }
+
+    /// Waits until there is an auth token.
+    ///
+    /// # Errors
+    /// The error of the provider.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.credentials.current().await.map(drop)
+    }
+
+    /// The refusals of auth tokens since the last call of this function, oldest first.
+    #[must_use]
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.credentials.take_refusals()
     }
 
     /// Sends one request for a token, and reads the response.
     ///
     /// # Errors
     /// The error of the transport, or the error in the response.
-    pub async fn request_token(&self, user: &User) -> Result<Token, Error> {
-        let body = api::body(&self.config, user);
-        let response = self.transport.post(body).await?;
-        api::read(&response, SystemTime::now(), &self.config)
+    pub async fn token(&self, user: &User) -> Result<Token, Error> {
+        let request = |auth_token: &_| request::token(&self.config, auth_token, user);
+        self.send(request, response::token).await
     }
+
+    /// Adds or removes permissions with one request.
+    ///
+    /// # Errors
+    /// As [`VeltEndpoint::token`].
+    pub async fn change_permissions(&self, change: &PermissionsChange) -> Result<(), Error> {
+        let change = change.at(SystemTime::now());
+        let request =
+            |auth_token: &_| request::permissions_change(&self.config, auth_token, &change);
+        self.send(request, response::permissions_change).await
+    }
+
+    /// Asks for permissions with one request.
+    ///
+    /// # Errors
+    /// As [`VeltEndpoint::token`].
+    pub async fn permissions(&self, query: &PermissionsQuery) -> Result<Permissions, Error> {
+        let request = |auth_token: &_| request::permissions_query(&self.config, auth_token, query);
+        self.send(request, response::permissions).await
+    }
+
+    /// Sends a request, and a second one with another auth token if Velt refuses the first auth token.
+    async fn send<T>(
+        &self,
+        request: impl Fn(&SecretString) -> Request,
+        read: fn(&Response, Context<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let first = self.credentials.current().await?;
+        let refusal = match self.exchange(&request, read, &first).await {
+            Err(error) if is_refusal(&error) => error,
+            outcome => return outcome,
+        };
+        let (second, trial) = match self.credentials.after_refusal(&first, &refusal).await? {
+            None => return Err(refusal),
+            Some(Second::InUse(second)) => (second, None),
+            Some(Second::Trial(second, turn)) => (second, Some(turn)),
+        };
+        self.stats.upstream_requests.add();
+        let outcome = self.exchange(&request, read, &second).await;
+        let is_refused = outcome.as_ref().is_err_and(is_refusal);
+        let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
+        if trial.is_some() && !is_outage {
+            self.credentials.tried(&second, !is_refused);
+        }
+        outcome.map_err(|error| {
+            let error = Error {
+                attempts: 1,
+                ..error
+            };
+            if is_refused {
+                self.credentials.final_error(error)
+            } else {
+                error
+            }
+        })
+    }
+
+    async fn exchange<T>(
+        &self,
+        request: impl Fn(&SecretString) -> Request,
+        read: fn(&Response, Context<'_>) -> Result<T, Error>,
+        auth_token: &InUse,
+    ) -> Result<T, Error> {
+        let auth_token = &auth_token.secret;
+        let response = self.transport.post(request(auth_token)).await?;
+        let context = Context {
+            now: SystemTime::now(),
+            api_key: &self.config.api_key,
+            auth_token,
+        };
+        read(&response, context)
+    }
+}
+
+/// Whether Velt has refused the credentials. A refusal without a status of Velt comes from a proxy.
+fn is_refusal(error: &Error) -> bool {
+    error.code == Code::Unauthorized && error.status.is_some()
 }

@@ -109,7 +109,12 @@ where
             Err(_) => timed_out(limits),
         };
         breaker.attempt_failed(&error);
-        let error = Error { attempts, ..error };
+        // An attempt may have sent another request, after Velt has refused the auth token of the first.
+        let requests = attempts + error.attempts;
+        let error = Error {
+            attempts: requests,
+            ..error
+        };
         if !error.retryable || attempts >= limits.max_attempts {
             return Err(error);
         }
@@ -143,7 +148,7 @@ fn timed_out(limits: Limits) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Could not obtain a token: Velt did not respond within {} ms (timeout), or within the rest \
+            "Velt did not respond within {} ms (timeout), or within the rest \
              of the deadline. Raise them if your network needs longer.",
             limits.timeout.as_millis(),
         ),

@@ -23,6 +23,16 @@ const MAX_BODY: usize = 256 * 1024;
 /// closed connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
+/// A request to Velt. It has no `Debug`, because the body of v1 holds the auth token.
+pub struct Request {
+    /// The URL of the endpoint.
+    pub url: Url,
+    /// All headers of this package's own.
+    pub headers: HeaderMap,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
 /// A complete response.
 pub struct Response {
     /// The HTTP status.
@@ -33,20 +43,18 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// A connection pool for one endpoint.
+/// A connection pool.
 #[derive(Debug)]
 pub struct Transport {
     http: reqwest::Client,
-    endpoint: Url,
-    headers: HeaderMap,
 }
 
 impl Transport {
-    /// A transport that sends `headers` to `endpoint`; no connection is made yet.
+    /// A transport with the options of `config`; no connection is made yet.
     ///
     /// # Errors
     /// [`Code::Config`] for a `ca` or `proxy` that cannot be used.
-    pub fn new(config: &Config, endpoint: Url, headers: HeaderMap) -> Result<Self, Error> {
+    pub fn new(config: &Config) -> Result<Self, Error> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("velt-auth/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(tls(config)?)
@@ -64,31 +72,22 @@ impl Transport {
         let http = builder.build().map_err(|error| {
             Error::config("Could not set up the HTTP client.").because(chain(&error))
         })?;
-        Ok(Self {
-            http,
-            endpoint,
-            headers,
-        })
+        Ok(Self { http })
     }
 
-    /// Sends `body`, and reads the complete response.
+    /// Sends `request`, and reads the complete response.
     ///
     /// # Errors
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
-    pub async fn post(&self, body: Vec<u8>) -> Result<Response, Error> {
-        let request = self
-            .http
-            .post(self.endpoint.clone())
-            .headers(self.headers.clone())
-            .body(body);
-        let mut response = request.send().await.map_err(|error| self.failure(error))?;
+    pub async fn post(&self, request: Request) -> Result<Response, Error> {
+        let Request { url, headers, body } = request;
+        let server = server(&url);
+        let request = self.http.post(url).headers(headers).body(body);
+        let failed = |error| failure(&server, error);
+        let mut response = request.send().await.map_err(failed)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.failure(error))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(Error {
                     http_status: Some(response.status().as_u16()),
@@ -106,76 +105,76 @@ impl Transport {
             body,
         })
     }
+}
 
-    fn failure(&self, error: reqwest::Error) -> Error {
-        let server = server(&self.endpoint);
-        let error = error.without_url();
-        let cause = chain(&error);
-        let tls_error = find::<rustls::Error>(&error);
-        let failure = match tls_error {
-            Some(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Error::permanent(
-                Code::Network,
-                format!("The TLS certificate of {server} is for another host name; check baseUrl."),
-            ),
-            Some(rustls::Error::InvalidCertificate(_)) => Error::permanent(
-                Code::Network,
-                format!(
-                    "The TLS certificate of {server} is not trusted. If a company proxy or your own \
+/// The error of an exchange with `server`.
+fn failure(server: &str, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let cause = chain(&error);
+    let tls_error = find::<rustls::Error>(&error);
+    let failure = match tls_error {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => Error::permanent(
+            Code::Network,
+            format!("The TLS certificate of {server} is for another host name; check baseUrl."),
+        ),
+        Some(rustls::Error::InvalidCertificate(_)) => Error::permanent(
+            Code::Network,
+            format!(
+                "The TLS certificate of {server} is not trusted. If a company proxy or your own \
                      authority issued it, pass the issuer's certificate as `ca` or in \
                      NODE_EXTRA_CA_CERTS. A self-signed certificate must have basicConstraints=CA:FALSE.",
-                ),
             ),
-            // A server that speaks plain HTTP sends no TLS record.
-            Some(rustls::Error::InvalidMessage(_)) => Error::permanent(
-                Code::Network,
-                format!(
-                    "{server} does not speak TLS; check the port and the scheme in baseUrl (and in \
+        ),
+        // A server that speaks plain HTTP sends no TLS record.
+        Some(rustls::Error::InvalidMessage(_)) => Error::permanent(
+            Code::Network,
+            format!(
+                "{server} does not speak TLS; check the port and the scheme in baseUrl (and in \
                      proxy).",
-                ),
             ),
-            Some(
-                rustls::Error::PeerIncompatible(_)
-                | rustls::Error::AlertReceived(
-                    AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
-                ),
-            ) => Error::permanent(
-                Code::Network,
-                format!(
-                    "{server} and this client have no TLS version (1.2 or 1.3) or cipher in common.",
-                ),
+        ),
+        Some(
+            rustls::Error::PeerIncompatible(_)
+            | rustls::Error::AlertReceived(
+                AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
             ),
-            Some(rustls::Error::AlertReceived(_)) => Error::permanent(
-                Code::Network,
-                format!(
-                    "{server} rejected the TLS connection; the cause names the reason. Client \
+        ) => Error::permanent(
+            Code::Network,
+            format!(
+                "{server} and this client have no TLS version (1.2 or 1.3) or cipher in common.",
+            ),
+        ),
+        Some(rustls::Error::AlertReceived(_)) => Error::permanent(
+            Code::Network,
+            format!(
+                "{server} rejected the TLS connection; the cause names the reason. Client \
                      certificates are not supported.",
-                ),
             ),
-            _ if error.is_dns() => Error::transient(
-                Code::Network,
-                format!(
-                    "Could not look up the address of {server}; check baseUrl, proxy and this \
+        ),
+        _ if error.is_dns() => Error::transient(
+            Code::Network,
+            format!(
+                "Could not look up the address of {server}; check baseUrl, proxy and this \
                      machine's DNS.",
-                ),
             ),
-            _ if error.is_connect() => Error::transient(
-                Code::Network,
-                format!(
-                    "Could not connect to {server}; check baseUrl, the network, the firewall and \
+        ),
+        _ if error.is_connect() => Error::transient(
+            Code::Network,
+            format!(
+                "Could not connect to {server}; check baseUrl, the network, the firewall and \
                      proxy.",
-                ),
             ),
-            _ => Error::transient(
-                Code::Network,
-                format!(
-                    "The connection to {server} was closed before the response was complete; try again.",
-                ),
+        ),
+        _ => Error::transient(
+            Code::Network,
+            format!(
+                "The connection to {server} was closed before the response was complete; try again.",
             ),
-        };
-        failure.because(cause)
-    }
+        ),
+    };
+    failure.because(cause)
 }
 
 /// The host and port of `url`, for error messages.

@@ -1,4 +1,4 @@
-//! A request for a token with its circuit breaker, retries, budget, counters.
+//! A request to Velt with its circuit breaker, retries, budget, counters.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::circuit_breaker::CircuitBreaker;
 use super::endpoint::VeltEndpoint;
 use super::retry::{self, Budget, Limits};
+use crate::core::clock::Clock;
 use crate::core::config::Config;
 use crate::core::deadlines;
 use crate::core::error::{Code, Error};
@@ -19,13 +20,22 @@ use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
 pub trait TokenEndpoint: Send + Sync + 'static {
-    /// Requests a token once.
+    /// Waits until requests can be sent.
+    fn ready(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Requests a token once. Each permission of `user` has a fixed end.
     fn request_token(&self, user: &User) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
 impl TokenEndpoint for VeltEndpoint {
+    async fn ready(&self) -> Result<(), Error> {
+        self.ready().await
+    }
+
     async fn request_token(&self, user: &User) -> Result<Token, Error> {
-        self.request_token(user).await
+        self.token(user).await
     }
 }
 
@@ -42,11 +52,12 @@ pub struct Upstream<E> {
     budget: Budget,
     breaker: CircuitBreaker,
     stats: Arc<Stats>,
+    clock: Clock,
 }
 
 impl<E: TokenEndpoint> Upstream<E> {
     /// Requests go to `endpoint`, with the limits of `config`.
-    pub fn new(endpoint: E, config: &Config, stats: Arc<Stats>) -> Self {
+    pub fn new(endpoint: E, config: &Config, stats: Arc<Stats>, clock: Clock) -> Self {
         Self {
             endpoint,
             timeout: config.timeout,
@@ -56,22 +67,44 @@ impl<E: TokenEndpoint> Upstream<E> {
             budget: Budget::default(),
             breaker: CircuitBreaker::default(),
             stats,
+            clock,
         }
     }
 
     /// Requests a token, with retries, within `deadline`.
     ///
     /// # Errors
+    /// As [`Upstream::call`].
+    pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
+        self.call(deadline, || async {
+            // A retry is a new request, so the permissions last from the retry on.
+            let user = user.at(self.clock.now());
+            let token = self.endpoint.request_token(&user).await?;
+            Ok(token.until(user.permissions_end()))
+        })
+        .await
+    }
+
+    /// Makes a call to Velt, with retries, within `deadline`. `attempt` sends one request.
+    ///
+    /// # Errors
     /// The last attempt's error. If the circuit breaker is open or a rate limit holds, the error comes
     /// at once, after 0 attempts.
-    pub async fn token(&self, user: &User, deadline: Duration) -> Result<Token, Error> {
-        let began = Instant::now();
+    pub async fn call<T, F>(&self, deadline: Duration, attempt: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let call_ends = Instant::now() + deadline;
+        timeout(deadline, self.endpoint.ready())
+            .await
+            .unwrap_or_else(|_| Err(not_ready(deadline)))?;
+        let deadline = call_ends.saturating_duration_since(Instant::now());
         let connection = timeout(deadline, self.connection())
             .await
             .map_err(|_| no_connection(deadline))?;
         // Not before: while the call waited, the breaker may have opened.
         let permit = self.breaker.admit()?;
-        let deadline = deadline.saturating_sub(began.elapsed());
+        let deadline = call_ends.saturating_duration_since(Instant::now());
         let limits = Limits {
             timeout: self.timeout,
             deadline,
@@ -89,7 +122,7 @@ impl<E: TokenEndpoint> Upstream<E> {
                 None => self.connection().await,
             };
             self.stats.upstream_requests.add();
-            self.endpoint.request_token(user).await
+            attempt().await
         })
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
@@ -105,18 +138,27 @@ impl<E: TokenEndpoint> Upstream<E> {
         permit.expect("the semaphore is never closed")
     }
 
-    /// The endpoint, for tests that inspect it.
-    #[cfg(test)]
-    pub(crate) fn endpoint(&self) -> &E {
+    /// The endpoint.
+    pub fn endpoint(&self) -> &E {
         &self.endpoint
     }
+}
+
+fn not_ready(deadline: Duration) -> Error {
+    Error::transient(
+        Code::Unauthorized,
+        format!(
+            "The function `authToken` has not returned an auth token within {} ms (deadline).",
+            deadline.as_millis(),
+        ),
+    )
 }
 
 fn no_connection(deadline: Duration) -> Error {
     Error::transient(
         Code::Timeout,
         format!(
-            "Could not obtain a token within {} ms (deadline): all connections to Velt were in use, so no \
+            "No request could be sent within {} ms (deadline): all connections to Velt were in use, so no \
              request was sent. Raise deadline, or maxConnections.",
             deadline.as_millis(),
         ),

@@ -120,11 +120,16 @@ impl SharedCache {
 
 impl<S: Store> SharedCache<S> {
     /// A shared cache whose data is in `store`.
+    ///
+    /// # Panics
+    /// If `config` has no secret for the cache. [`Config::new`] requires one with a shared cache.
     pub fn with_store(store: S, config: &Config, endpoint: &str) -> Self {
+        let secret = config.cache_secret.as_ref();
+        let secret = secret.expect("a shared cache has a secret");
         Self {
             store,
             seal: Seal::new(
-                config.auth_token.expose_secret(),
+                secret.expose_secret(),
                 config.api_key.expose_secret(),
                 endpoint,
             ),

@@ -1,8 +1,10 @@
 //! The cryptography of the shared cache. A person who reads Redis sees only key names that are MACs, and
 //! ciphertext. Each ciphertext is bound to its place, such as its key.
 //!
-//! Both keys are derived from the auth token by HKDF-SHA-256. A person who knows the auth token can
-//! request tokens anyway. After a rotation of the auth token the old entries are unreadable.
+//! Both keys are derived from one secret by HKDF-SHA-256. By default the secret is the auth token: a person
+//! who knows the auth token can request tokens anyway. Then the old entries are unreadable after a
+//! rotation of the auth token. With an own secret (`cache.secret`), the keys do not depend on the auth
+//! token. HKDF does not reveal the secret.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,7 +27,7 @@ const NAME_BYTES: usize = 16;
 /// Two times in milliseconds precede the token.
 const TIMES_BYTES: usize = 16;
 
-/// Names and seals for one set of credentials, API version and endpoint.
+/// Names and seals for one secret, API key, API version and endpoint.
 pub struct Seal {
     name_key: hmac::Key,
     value_key: LessSafeKey,
@@ -43,8 +45,8 @@ struct Scope {
 impl Seal {
     /// The URL of the endpoint includes the API version.
     #[must_use]
-    pub fn new(auth_token: &str, api_key: &str, endpoint: &str) -> Self {
-        let root = Salt::new(HKDF_SHA256, b"velt-auth shared cache").extract(auth_token.as_bytes());
+    pub fn new(secret: &str, api_key: &str, endpoint: &str) -> Self {
+        let root = Salt::new(HKDF_SHA256, b"velt-auth shared cache").extract(secret.as_bytes());
         let expand = |purpose: &[u8]| {
             let mut key = [0; 32];
             let purpose = [purpose];

@@ -76,7 +76,8 @@ impl State {
         }
     }
 
-    /// Whether Redis had a token that any call would accept when the request began.
+    /// Whether Redis had a token that any call would accept when the request began. The lifetimes here are
+    /// short, so a token is refreshed after 40 % of its lifetime at the earliest.
     fn has_good_token(&self, request: &Request) -> bool {
         let of_user = &self.journal.users[request.user];
         let (Some((serial, stored)), Some(began)) = (of_user.published, request.fetch.began) else {
@@ -89,7 +90,7 @@ impl State {
                 .is_some_and(|end| request.fetch.at <= end);
         let last_rejection = self.journal.last_rejection(request.user, None);
         stored < began.at
-            && began.at + self.velt.lifetime / 2 + Duration::from_secs(1) < token.expires
+            && began.at + self.velt.lifetime * 3 / 5 + Duration::from_secs(1) < token.expires
             && !wants_newer
             && last_rejection.is_none_or(|at| at < token.began)
             && self.journal.is_undisturbed(request.user, token.began)

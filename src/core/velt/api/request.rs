@@ -1,13 +1,14 @@
-//! A request for a token in each version of the API.
+//! Requests: for a token in each version of the API, and for permissions.
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use url::Url;
 
 use crate::core::config::{ApiVersion, Config};
-use crate::core::error::Error;
+use crate::core::permissions::{ChangeKind, PermissionsChange, PermissionsQuery};
 use crate::core::user::{Resource, ResourceType, User};
+use crate::core::velt::transport::Request;
 
 #[derive(Serialize)]
 struct Envelope<T> {
@@ -46,6 +47,9 @@ impl V1Properties<'_> {
 struct V2<'a> {
     user_id: &'a str,
     user_properties: V2Properties<'a>,
+    /// Velt's reference marks the field as required, but the sample in Velt's guide leaves it out if
+    /// there is no organization.
+    #[serde(skip_serializing_if = "Permissions::is_empty")]
     permissions: Permissions<'a>,
 }
 
@@ -53,11 +57,11 @@ struct V2<'a> {
 #[serde(rename_all = "camelCase")]
 struct V2Properties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    is_admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    is_admin: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -65,78 +69,148 @@ struct Permissions<'a> {
     resources: Vec<&'a Resource>,
 }
 
-/// The URL of the endpoint in Velt's token API.
-///
-/// # Errors
-/// None for a base URL that [`Config`] has validated.
-pub fn endpoint(config: &Config) -> Result<Url, Error> {
+impl Permissions<'_> {
+    fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+}
+
+#[derive(Serialize)]
+struct AddPermissions<'a> {
+    user: UserId<'a>,
+    permissions: Permissions<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserId<'a> {
+    user_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RemovePermissions<'a> {
+    user_id: &'a str,
+    permissions: Permissions<'a>,
+}
+
+/// The URL of the token endpoint.
+#[must_use]
+pub fn token_url(config: &Config) -> Url {
     let path = match config.api_version {
         ApiVersion::V1 => "/v1/auth/token/get",
         ApiVersion::V2 => "/v2/auth/generate_token",
     };
-    Url::parse(&format!(
-        "{}{path}",
-        config.base_url.as_str().trim_end_matches('/')
-    ))
-    .map_err(|error| Error::config(format!("baseUrl cannot be used: {error}.")))
+    url(config, path)
 }
 
-/// The headers of every request.
-///
-/// # Errors
-/// None for credentials that [`Config`] has validated.
-pub fn headers(config: &Config) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    if config.api_version == ApiVersion::V2 {
-        headers.insert("x-velt-api-key", sensitive("apiKey", &config.api_key)?);
-        headers.insert(
-            "x-velt-auth-token",
-            sensitive("authToken", &config.auth_token)?,
-        );
-    }
-    Ok(headers)
-}
-
-fn sensitive(name: &str, secret: &SecretString) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(secret.expose_secret())
-        .map_err(|_| Error::config(format!("{name} cannot be sent in a header.")))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The body of a request for a token.
+/// A request for a token.
 #[must_use]
-pub fn body(config: &Config, user: &User) -> Vec<u8> {
+pub fn token(config: &Config, auth_token: &SecretString, user: &User) -> Request {
+    let url = token_url(config);
     match config.api_version {
-        ApiVersion::V1 => json(V1 {
-            api_key: config.api_key.expose_secret(),
-            auth_token: config.auth_token.expose_secret(),
-            user_id: &user.user_id,
-            user_properties: V1Properties {
-                is_admin: user.is_admin,
-                organization_id: user.organization_id.as_deref(),
-                email: user.email.as_deref(),
-            },
-        }),
+        ApiVersion::V1 => Request {
+            url,
+            headers: HeaderMap::from_iter([json_type()]),
+            body: json(V1 {
+                api_key: config.api_key.expose_secret(),
+                auth_token: auth_token.expose_secret(),
+                user_id: &user.user_id,
+                user_properties: V1Properties {
+                    is_admin: user.is_admin,
+                    organization_id: user.organization_id.as_deref(),
+                    email: user.email.as_deref(),
+                },
+            }),
+        },
         ApiVersion::V2 => {
             let organization = missing_organization(user);
-            json(V2 {
+            let resources = organization
+                .iter()
+                .chain(user.resources.iter().flatten())
+                .collect();
+            let data = V2 {
                 user_id: &user.user_id,
                 user_properties: V2Properties {
+                    is_admin: user.is_admin,
                     name: user.name.as_deref(),
                     email: user.email.as_deref(),
-                    is_admin: user.is_admin,
                 },
-                permissions: Permissions {
-                    resources: organization
-                        .iter()
-                        .chain(user.resources.iter().flatten())
-                        .collect(),
-                },
-            })
+                permissions: Permissions { resources },
+            };
+            v2(config, auth_token, url, data)
         }
     }
+}
+
+/// A request that adds or removes permissions.
+#[must_use]
+pub fn permissions_change(
+    config: &Config,
+    auth_token: &SecretString,
+    change: &PermissionsChange,
+) -> Request {
+    let user_id = &change.user_id;
+    let permissions = Permissions {
+        resources: change.resources.iter().collect(),
+    };
+    match change.kind {
+        ChangeKind::Add => {
+            let user = UserId { user_id };
+            let data = AddPermissions { user, permissions };
+            let url = url(config, "/v2/auth/permissions/add");
+            v2(config, auth_token, url, data)
+        }
+        ChangeKind::Remove => {
+            let data = RemovePermissions {
+                user_id,
+                permissions,
+            };
+            let url = url(config, "/v2/auth/permissions/remove");
+            v2(config, auth_token, url, data)
+        }
+    }
+}
+
+/// A request for the permissions of users.
+#[must_use]
+pub fn permissions_query(
+    config: &Config,
+    auth_token: &SecretString,
+    query: &PermissionsQuery,
+) -> Request {
+    let url = url(config, "/v2/auth/permissions/get");
+    v2(config, auth_token, url, query)
+}
+
+fn v2(config: &Config, auth_token: &SecretString, url: Url, data: impl Serialize) -> Request {
+    let headers = [
+        json_type(),
+        sensitive("x-velt-api-key", &config.api_key),
+        sensitive("x-velt-auth-token", auth_token),
+    ];
+    Request {
+        url,
+        headers: HeaderMap::from_iter(headers),
+        body: json(data),
+    }
+}
+
+fn url(config: &Config, path: &str) -> Url {
+    let mut url = config.base_url.clone();
+    url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+    url
+}
+
+fn json_type() -> (HeaderName, HeaderValue) {
+    (CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+fn sensitive(name: &'static str, secret: &SecretString) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(secret.expose_secret());
+    let mut value = value.expect("a credential has only visible ASCII characters");
+    value.set_sensitive(true);
+    (HeaderName::from_static(name), value)
 }
 
 /// In v2 the organization is a resource, not a user property. If the user lists it among the resources,
@@ -156,6 +230,7 @@ fn missing_organization(user: &User) -> Option<Resource> {
             organization_id: None,
             access_role: None,
             expires_at: None,
+            expires_in: None,
         })
 }
 
@@ -181,7 +256,8 @@ mod tests {
     }
 
     fn body_of(api_version: ApiVersion, user: &User) -> String {
-        String::from_utf8(body(&config(api_version, "https://api.velt.dev"), user)).unwrap()
+        let config = config(api_version, "https://api.velt.dev");
+        String::from_utf8(token(&config, &"YOUR_AUTH_TOKEN".into(), user).body).unwrap()
     }
 
     #[test]
@@ -222,6 +298,7 @@ mod tests {
             organization_id: Some("org".into()),
             access_role: Some(AccessRole::Viewer),
             expires_at: Some(1_800_000_000),
+            expires_in: None,
         };
         let mut user = User {
             user_id: "u".into(),
@@ -245,6 +322,7 @@ mod tests {
             organization_id: None,
             access_role: Some(AccessRole::Viewer),
             expires_at: None,
+            expires_in: None,
         };
         user.resources = Some(vec![own_entry]);
         assert_eq!(
@@ -257,8 +335,47 @@ mod tests {
     }
 
     #[test]
+    fn v2_has_the_body_of_the_guide() {
+        let mut user = User {
+            user_id: "user123".into(),
+            email: Some("john@example.com".into()),
+            name: Some("John Doe".into()),
+            is_admin: Some(false),
+            ..User::default()
+        };
+        let without_organization = concat!(
+            r#"{"data":{"userId":"user123","userProperties":{"isAdmin":false,"name":"John Doe","#,
+            r#""email":"john@example.com"}"#,
+        );
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!("{without_organization}}}}}"),
+        );
+        user.resources = Some(Vec::new());
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!("{without_organization}}}}}"),
+        );
+        user.organization_id = Some("org_123".into());
+        assert_eq!(
+            body_of(ApiVersion::V2, &user),
+            format!(
+                r#"{without_organization},"permissions":{{"resources":[{{"type":"organization","id":"org_123"}}]}}}}}}"#
+            ),
+        );
+        let only_id = User {
+            user_id: "user123".into(),
+            ..User::default()
+        };
+        assert_eq!(
+            body_of(ApiVersion::V2, &only_id),
+            r#"{"data":{"userId":"user123","userProperties":{}}}"#,
+        );
+    }
+
+    #[test]
     fn the_path_is_appended_to_the_base_url() {
-        let of = |version, base| endpoint(&config(version, base)).unwrap().to_string();
+        let of = |version, base| token_url(&config(version, base)).to_string();
         let v1 = "https://api.velt.dev/v1/auth/token/get";
         assert_eq!(of(ApiVersion::V1, "https://api.velt.dev"), v1);
         assert_eq!(of(ApiVersion::V1, "https://api.velt.dev/"), v1);
@@ -270,13 +387,16 @@ mod tests {
 
     #[test]
     fn v2_sends_credentials_in_headers_marked_sensitive() {
-        assert_eq!(
-            headers(&config(ApiVersion::V1, "https://api.velt.dev"))
-                .unwrap()
-                .len(),
-            1
-        );
-        let headers = headers(&config(ApiVersion::V2, "https://api.velt.dev")).unwrap();
+        let user = User {
+            user_id: "u".into(),
+            ..User::default()
+        };
+        let headers = |version| {
+            let config = config(version, "https://api.velt.dev");
+            token(&config, &"YOUR_AUTH_TOKEN".into(), &user).headers
+        };
+        assert_eq!(headers(ApiVersion::V1).len(), 1);
+        let headers = headers(ApiVersion::V2);
         assert_eq!(headers["x-velt-api-key"], "YOUR_API_KEY");
         assert_eq!(headers["x-velt-auth-token"], "YOUR_AUTH_TOKEN");
         assert!(!format!("{headers:?}").contains("YOUR_"));

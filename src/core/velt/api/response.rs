@@ -1,13 +1,15 @@
-//! A response: a token, or an error.
+//! A response: its result, or an error.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderValue;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::core::config::Config;
 use crate::core::error::{Code, Error};
+use crate::core::permissions::Permissions;
 use crate::core::token::Token;
 use crate::core::velt::transport::Response;
 
@@ -38,18 +40,28 @@ const MAX_RETRY_AFTER_HEADER: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_CAUSE_CHARS: usize = 200;
 
 #[derive(Deserialize)]
-struct Success {
-    result: SuccessResult,
+struct Success<R> {
+    result: R,
 }
 
 #[derive(Deserialize)]
-struct SuccessResult {
-    data: SuccessData,
+struct TokenResult {
+    data: TokenData,
 }
 
 #[derive(Deserialize)]
-struct SuccessData {
+struct TokenData {
     token: String,
+}
+
+#[derive(Deserialize)]
+struct ChangeResult {
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct PermissionsResult {
+    data: Permissions,
 }
 
 #[derive(Deserialize)]
@@ -62,38 +74,95 @@ struct FailureBody {
     #[serde(default)]
     message: String,
     status: Option<String>,
+    #[serde(default)]
+    details: Value,
 }
 
-/// Reads a response.
+/// What is needed to read a response: `now` is when it arrived.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// See above.
+    pub now: SystemTime,
+    /// No error contains this secret.
+    pub api_key: &'a SecretString,
+    /// No error contains this secret.
+    pub auth_token: &'a SecretString,
+}
+
+/// Reads the response to a request for a token.
 ///
 /// # Errors
 /// The [`Code`] for Velt's `error.status`, else for the HTTP status; [`Code::BadResponse`] for a success
 /// without a token.
-pub fn read(response: &Response, now: SystemTime, config: &Config) -> Result<Token, Error> {
-    if (200..300).contains(&response.status)
-        && let Ok(Success { result }) = serde_json::from_slice(&response.body)
-        && !result.data.token.trim().is_empty()
-    {
-        return Ok(Token::new(result.data.token, now));
+pub fn token(response: &Response, context: Context<'_>) -> Result<Token, Error> {
+    match success::<TokenResult>(response) {
+        Some(TokenResult { data }) if !data.token.trim().is_empty() => {
+            Ok(Token::new(data.token, context.now))
+        }
+        _ => Err(failure(response, failure_body(response), context)),
     }
-    let failure = serde_json::from_slice::<Failure>(&response.body)
+}
+
+/// Reads the response to a change of permissions.
+///
+/// # Errors
+/// As [`token`].
+pub fn permissions_change(response: &Response, context: Context<'_>) -> Result<(), Error> {
+    match success::<ChangeResult>(response) {
+        Some(ChangeResult { status }) if status == "success" => Ok(()),
+        _ => Err(failure(response, failure_body(response), context)),
+    }
+}
+
+/// Reads the response to a question for permissions. If a folder or document does not exist, Velt sends
+/// the permissions as the details of an error: each of them says whether its resource exists.
+///
+/// # Errors
+/// As [`token`].
+pub fn permissions(response: &Response, context: Context<'_>) -> Result<Permissions, Error> {
+    let are_valid = |permissions: &Permissions| permissions.values().all(Value::is_object);
+    if let Some(PermissionsResult { data }) = success(response)
+        && are_valid(&data)
+    {
+        return Ok(data);
+    }
+    let body = failure_body(response);
+    let is_missing = body.status.as_deref() == Some("NOT_FOUND");
+    match &body.details {
+        Value::Object(data) if is_missing && !data.is_empty() && are_valid(data) => {
+            Ok(data.clone())
+        }
+        _ => Err(failure(response, body, context)),
+    }
+}
+
+fn success<R: DeserializeOwned>(response: &Response) -> Option<R> {
+    let is_success = (200..300).contains(&response.status);
+    let body = is_success.then_some(&response.body)?;
+    let Success { result } = serde_json::from_slice(body).ok()?;
+    Some(result)
+}
+
+fn failure_body(response: &Response) -> FailureBody {
+    serde_json::from_slice::<Failure>(&response.body)
         .map(|failure| failure.error)
-        .unwrap_or_default();
-    let status = failure
-        .status
-        .as_deref()
-        .filter(|status| is_rpc_code(status));
+        .unwrap_or_default()
+}
+
+fn failure(response: &Response, body: FailureBody, context: Context<'_>) -> Error {
+    let status = body.status.filter(|status| is_rpc_code(status));
     let wait = response
         .headers
         .get("retry-after")
-        .and_then(|value| retry_after(value, now));
-    Err(Error {
+        .and_then(|value| retry_after(value, context.now));
+    let error = classify(response.status, status.as_deref(), &body.message);
+    Error {
         http_status: Some(response.status),
-        status: status.map(ToOwned::to_owned),
+        status,
         retry_after: wait,
-        cause: velts_message(&failure.message, config),
-        ..classify(response.status, status, &failure.message)
-    })
+        cause: velts_message(&body.message, context),
+        ..error
+    }
 }
 
 /// Velt's status has priority over the HTTP status, because a proxy may have set the HTTP status.
@@ -112,7 +181,8 @@ fn classify(http_status: u16, status: Option<&str>, message: &str) -> Error {
         // Transient: such a response comes from a proxy that failed.
         (_, 200..=299) => Error::transient(
             Code::BadResponse,
-            "The response contains no token. If this persists, check baseUrl and proxy.",
+            "The response contains neither a result nor an error of Velt. If this persists, check baseUrl and \
+             proxy.",
         ),
         (_, 300..=399) => Error::permanent(
             Code::BadResponse,
@@ -160,7 +230,7 @@ fn rejected() -> Error {
 fn rate_limited() -> Error {
     Error::transient(
         Code::RateLimited,
-        "Velt's rate limit was reached. Wait for `retryAfter`, and request fewer tokens.",
+        "Velt's rate limit was reached. Wait for `retryAfter`, and send fewer requests.",
     )
 }
 
@@ -187,9 +257,9 @@ fn is_rpc_code(status: &str) -> bool {
 
 /// Velt's message for the developer's log: short, on one line, and left out if it contains one of our
 /// credentials.
-fn velts_message(message: &str, config: &Config) -> Option<String> {
+fn velts_message(message: &str, context: Context<'_>) -> Option<String> {
     let mut line = message.replace(char::is_control, "");
-    let contains_a_secret = [&config.api_key, &config.auth_token]
+    let contains_a_secret = [context.api_key, context.auth_token]
         .into_iter()
         .any(|secret| line.contains(secret.expose_secret()));
     if let Some((end, _)) = line.char_indices().nth(MAX_CAUSE_CHARS) {

@@ -3,17 +3,20 @@
 use reqwest::header::HeaderMap;
 
 use super::*;
-use crate::core::config::Options;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
-fn config() -> Config {
-    Config::new(Options {
-        api_key: "api-key-1".into(),
-        auth_token: "auth-token-1".into(),
-        ..Options::default()
+/// The credentials must live as long as the context.
+fn with_context<T>(use_context: impl FnOnce(Context<'_>) -> T) -> T {
+    use_context(Context {
+        now: NOW,
+        api_key: &"api-key-1".into(),
+        auth_token: &"auth-token-1".into(),
     })
-    .unwrap()
+}
+
+fn read(response: &Response) -> Result<Token, Error> {
+    with_context(|context| token(response, context))
 }
 
 fn refusal(http_status: u16, body: &str) -> Error {
@@ -22,7 +25,7 @@ fn refusal(http_status: u16, body: &str) -> Error {
         headers: HeaderMap::new(),
         body: body.into(),
     };
-    read(&response, NOW, &config()).unwrap_err()
+    read(&response).unwrap_err()
 }
 
 #[test]
@@ -124,14 +127,9 @@ fn only_a_non_empty_string_is_a_token() {
         headers: HeaderMap::new(),
         body: format!(r#"{{"result":{{"status":"success","data":{{"token":{token}}}}}}}"#).into(),
     };
-    assert_eq!(
-        read(&response(r#""tok""#), NOW, &config())
-            .unwrap()
-            .expose(),
-        "tok"
-    );
+    assert_eq!(read(&response(r#""tok""#)).unwrap().expose(), "tok");
     for token in [r#""""#, r#"" ""#, "null", "7", "{}", r#"["tok"]"#] {
-        let error = read(&response(token), NOW, &config()).unwrap_err();
+        let error = read(&response(token)).unwrap_err();
         assert_eq!(error.code, Code::BadResponse, "{token}");
     }
 }
@@ -160,7 +158,7 @@ fn retry_after_is_read_in_both_its_forms() {
 
 #[test]
 fn velts_message_is_short_and_contains_no_secret() {
-    let say = |message: &str| velts_message(message, &config());
+    let say = |message: &str| with_context(|context| velts_message(message, context));
     assert_eq!(say("Auth token auth-token-1 not found."), None);
     assert_eq!(say("Key api-key-1 is unknown."), None);
     assert_eq!(say("a\n\u{1b}[31mb").unwrap(), "Velt responded: a[31mb");
@@ -174,4 +172,71 @@ fn velts_message_is_short_and_contains_no_secret() {
 fn a_status_that_is_no_known_code_is_dropped() {
     let error = refusal(400, r#"{"error":{"message":"","status":"Your key: abc"}}"#);
     assert_eq!((error.code, error.status), (Code::Rejected, None));
+}
+
+fn response(status: u16, body: &str) -> Response {
+    Response {
+        status,
+        headers: HeaderMap::new(),
+        body: body.into(),
+    }
+}
+
+#[test]
+fn permissions_are_read_as_the_reference_shows_them() {
+    let read = |status, body| with_context(|context| permissions(&response(status, body), context));
+    let denied = r#"{"result":{"status":"success","message":"User permissions retrieved successfully.",
+        "data":{"1.1":{"documents":{"document5":{"error":"User does not have access to document",
+        "errorCode":"permission_denied","accessType":"restricted"}},
+        "organization":{"org1":{"accessRole":"editor"}}}}}}"#;
+    let data = read(200, denied).unwrap();
+    assert_eq!(
+        data["1.1"]["documents"]["document5"]["errorCode"],
+        "permission_denied"
+    );
+    let missing = r#"{"error":{"details":{"1.1":{"documents":{"doc":{"error":"Document does not exist",
+        "errorCode":"does_not_exist"}},"organization":{"org1":{"accessRole":"editor"}}}},
+        "message":"Folder or document does not exist","status":"NOT_FOUND"}}"#;
+    let data = read(404, missing).unwrap();
+    assert_eq!(
+        data["1.1"]["documents"]["doc"]["errorCode"],
+        "does_not_exist"
+    );
+
+    for (status, body, code) in [
+        (200, r#"{"result":{"status":"success"}}"#, Code::BadResponse),
+        (200, r#"{"result":{"data":{"1.1":7}}}"#, Code::BadResponse),
+        (200, r#"{"result":{"data":[]}}"#, Code::BadResponse),
+        (
+            404,
+            r#"{"error":{"message":"No.","status":"NOT_FOUND"}}"#,
+            Code::Rejected,
+        ),
+        (
+            404,
+            r#"{"error":{"details":{},"message":"No.","status":"NOT_FOUND"}}"#,
+            Code::Rejected,
+        ),
+        (
+            400,
+            r#"{"error":{"details":{"1.1":{}},"status":"INVALID_ARGUMENT"}}"#,
+            Code::Rejected,
+        ),
+    ] {
+        assert_eq!(read(status, body).unwrap_err().code, code, "{body}");
+    }
+}
+
+#[test]
+fn a_change_of_permissions_needs_the_status_success() {
+    let read = |body| with_context(|context| permissions_change(&response(200, body), context));
+    let body = r#"{"result":{"status":"success","message":"Permissions added successfully."}}"#;
+    read(body).unwrap();
+    for body in [
+        "{}",
+        r#"{"result":{}}"#,
+        r#"{"result":{"status":"failure"}}"#,
+    ] {
+        assert_eq!(read(body).unwrap_err().code, Code::BadResponse, "{body}");
+    }
 }
