@@ -40,7 +40,7 @@ fuzz_target!(|input: &str| {
         }),
         scheme => panic!("{scheme}"),
     }
-    if let Err(error) = VeltEndpoint::new(Arc::new(config)) {
+    if let Err(error) = VeltEndpoint::new(Arc::new(config), Arc::default()) {
         assert_eq!(error.code, Code::Config);
     }
 });

@@ -8,22 +8,28 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use libfuzzer_sys::fuzz_target;
 use reqwest::header::{HeaderMap, HeaderValue};
-use velt_auth::core::config::Config;
-use velt_auth::core::velt::api;
+use secrecy::SecretString;
+use velt_auth::core::velt::api::{Context, response as read};
 use velt_auth::core::velt::transport::Response;
-use velt_auth::core::{Code, Options};
+use velt_auth::core::{Code, Error};
 
 const API_KEY: &str = "k1";
 const AUTH_TOKEN: &str = "s2";
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-    Config::new(Options {
-        api_key: API_KEY.into(),
-        auth_token: AUTH_TOKEN.into(),
-        ..Options::default()
-    })
-    .unwrap()
-});
+static SECRETS: LazyLock<[SecretString; 2]> = LazyLock::new(|| [API_KEY.into(), AUTH_TOKEN.into()]);
+
+fn check(error: &Error) {
+    assert_ne!(error.code, Code::Config);
+    assert!(
+        error
+            .retry_after
+            .is_none_or(|wait| wait.as_secs() <= 24 * 60 * 60)
+    );
+    if let Some(cause) = &error.cause {
+        assert!(!cause.contains(API_KEY) && !cause.contains(AUTH_TOKEN));
+        assert!(!cause.contains(char::is_control) && cause.chars().count() < 220);
+    }
+}
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.splitn(3, |&byte| byte == b'\n');
@@ -40,26 +46,24 @@ fuzz_target!(|input: &[u8]| {
         headers,
         body: line().to_vec(),
     };
-    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    match api::read(&response, now, &CONFIG) {
+    let context = Context {
+        now: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        api_key: &SECRETS[0],
+        auth_token: &SECRETS[1],
+    };
+    match read::token(&response, context) {
         Ok(token) => {
             assert!((200..300).contains(&response.status));
             assert!(!token.expose().trim().is_empty());
         }
-        Err(error) => {
-            assert_ne!(error.code, Code::Config);
-            assert!(
-                error
-                    .retry_after
-                    .is_none_or(|wait| wait.as_secs() <= 24 * 60 * 60)
-            );
-            if let Some(cause) = error.cause {
-                assert!(
-                    !cause.contains(API_KEY) && !cause.contains(AUTH_TOKEN),
-                    "{cause}"
-                );
-                assert!(!cause.contains(char::is_control) && cause.chars().count() < 220);
-            }
-        }
+        Err(error) => check(&error),
+    }
+    match read::permissions_change(&response, context) {
+        Ok(()) => assert!((200..300).contains(&response.status)),
+        Err(error) => check(&error),
+    }
+    match read::permissions(&response, context) {
+        Ok(permissions) => assert!(permissions.values().all(|value| value.is_object())),
+        Err(error) => check(&error),
     }
 });
