@@ -291,6 +291,11 @@ export interface VeltAuthStats {
   /** Tokens in the cache of this process at the moment. */
   entries: number
   /**
+   * The state of the circuit breaker. `'open'` becomes `'half-open'` when a call is the probe, after the
+   * pause.
+   */
+  circuitBreaker: 'closed' | 'open' | 'half-open'
+  /**
    * Failed calls, by code. Codes with no failures are absent. Errors that JavaScript finds before the
    * call starts, such as a field of the wrong type, are not counted.
    */
@@ -486,3 +491,132 @@ export function generateVeltAuthToken(
   user: VeltUser | string,
   options?: VeltAuthClientOptions & VeltCallOptions,
 ): Promise<string>
+
+/**
+ * A call of `getToken`, `generateToken` or `permissions`, in the tracing channel `velt-auth:token`. All
+ * events of a call have the same object. docs/observability.md describes the channels.
+ */
+export interface VeltTokenMessage {
+  /** The method that was called. */
+  method:
+    | 'getToken'
+    | 'generateToken'
+    | 'permissions.add'
+    | 'permissions.remove'
+    | 'permissions.get'
+  /** The Unix time when the call started, in milliseconds. */
+  startTime: number
+  /** The time until the call ended, in milliseconds with fractions. It is set before `asyncEnd`. */
+  duration?: number
+  /**
+   * How `getToken` got its token. It is set before `asyncEnd`. Absent for other methods, and if the call
+   * failed before it looked in the cache.
+   *
+   * - `'hit'`: from the cache of this process, without waiting.
+   * - `'stale'`: a token valid for less than `minValidity`, because Velt failed or did not respond within a
+   *   second.
+   * - `'miss'`: from Velt. Also if the request failed.
+   * - `'joined'`: from a request that another call, or a refresh, had started. Also if the request failed.
+   * - `'shared'`: from the shared cache.
+   */
+  cache?: 'hit' | 'stale' | 'miss' | 'joined' | 'shared'
+  /** The message of the call that started the request, if this call joined a request of another call. */
+  joined?: VeltTokenMessage | undefined
+  /** Why the call failed: a {@link VeltAuthError}, or the reason of your `AbortSignal`. */
+  error?: unknown
+}
+
+/** An attempt: one HTTP request to Velt, in the channel `velt-auth:request`. It is published after its end. */
+export interface VeltRequestMessage {
+  /** The message of the call that started the request. Absent for a refresh. */
+  call?: VeltTokenMessage
+  /** The message of the refresh that started the request. Absent for a call. */
+  refresh?: VeltRefreshMessage
+  /** The HTTP method. */
+  method: 'POST'
+  /** The URL. It holds no secret. Absent if nothing was sent. */
+  url?: string
+  /** The host name or the IP address in the URL. */
+  serverAddress?: string
+  /** The TCP port of the URL. */
+  serverPort?: number
+  /** The version of HTTP. Absent if no response arrived. */
+  protocolVersion?: string
+  /** 0 for the first attempt, 1 for the first retry, and so on. */
+  resendCount: number
+  /** The Unix time when the attempt started, in milliseconds with fractions. */
+  startTime: number
+  /** The time until the response was complete or the attempt failed, in milliseconds with fractions. */
+  duration: number
+  /**
+   * How the attempt ended. `'cancelled'`: the call was aborted, its deadline passed, or the client was
+   * closed.
+   */
+  outcome: 'succeeded' | 'failed' | 'cancelled'
+  /** The HTTP status. Absent if no response arrived. */
+  status?: number
+  /** The kind of failure. Absent if the attempt did not fail. */
+  code?: VeltAuthErrorCode
+  /** The time in Velt's `Retry-After`, in milliseconds. Absent if Velt sent none. */
+  retryAfter?: number
+  /** How long each part took, in milliseconds with fractions. */
+  timings: VeltRequestTimings
+}
+
+/** The parts of an attempt, in milliseconds with fractions. */
+export interface VeltRequestTimings {
+  /** The wait for a free connection, before `startTime`. See `maxConnections`. */
+  queue: number
+  /**
+   * The time to open a connection: DNS, TCP, the tunnel of a proxy, and TLS. Part of `firstByte`. Absent if
+   * the attempt used an open connection.
+   */
+  connect?: number
+  /** The time from `startTime` until the headers of the response arrived. Absent if none arrived. */
+  firstByte?: number
+  /** The time from the headers to the end of the body. Absent if no headers arrived. */
+  body?: number
+}
+
+/** A change in a cache or in the circuit breaker, in the channel `velt-auth:cache`. Times are Unix times in
+ * milliseconds; durations are in milliseconds. */
+export type VeltCacheMessage =
+  | VeltRefreshMessage
+  | VeltInvalidationMessage
+  | VeltStateMessage
+  | VeltRemoteMessage
+
+/** A refresh in the background that has ended. */
+export interface VeltRefreshMessage {
+  type: 'refresh'
+  startTime: number
+  duration: number
+  /** Where the refresh looked last: in the shared cache if it found a token there, else at Velt. */
+  source: 'velt' | 'shared-cache'
+  /** Why the refresh failed. Absent if it did not fail. */
+  code?: VeltAuthErrorCode
+}
+
+/** A call of `invalidate` that has ended. */
+export interface VeltInvalidationMessage {
+  type: 'invalidation'
+  startTime: number
+  duration: number
+  /** Why the call failed. Absent if it did not fail. */
+  code?: VeltAuthErrorCode
+}
+
+/** A new state of the circuit breaker, or of the connection to the shared cache. */
+export type VeltStateMessage =
+  | { type: 'circuit-breaker'; state: 'closed' | 'open' | 'half-open'; time: number }
+  | { type: 'shared-cache'; state: 'reachable' | 'unreachable'; time: number }
+
+/**
+ * `remote-invalidation`: other servers have invalidated this number of users. `cleared`: all tokens of this
+ * process were removed, because invalidations by other servers may be missing. `records-dropped`: this
+ * number of messages was lost, because too many waited.
+ */
+export type VeltRemoteMessage =
+  | { type: 'remote-invalidation'; users: number; time: number }
+  | { type: 'cleared'; time: number }
+  | { type: 'records-dropped'; count: number; time: number }

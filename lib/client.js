@@ -3,6 +3,7 @@
 const { NativeClient } = require('./addon.js')
 const { AuthTokenFunction, reportRefusals } = require('./auth-token.js')
 const { run, toToken, tokenOf } = require('./calls.js')
+const { hasSubscribers } = require('./channels.js')
 const { VeltAuthError } = require('./errors.js')
 const {
   clientOptions,
@@ -20,6 +21,9 @@ const { toUser, toUserId } = require('./user.js')
 class VeltAuthClient {
   /** It holds the credentials. A private field is not printed by `console.log` or `util.inspect`. */
   #native
+
+  /** Exists while somebody subscribes to a channel. @type {import('./tracing.js').Tracer | undefined} */
+  #tracer
 
   /** @type {AuthTokenFunction | undefined} */
   #authToken
@@ -39,7 +43,11 @@ class VeltAuthClient {
     this.#authToken = isFunction ? new AuthTokenFunction(authToken, result) : undefined
     this.#onCredentialRefused = onCredentialRefused
     /** @type {import('../index.js').VeltPermissionsClient} */
-    this.permissions = new Permissions(result, (call) => this.#during(call))
+    this.permissions = new Permissions(
+      result,
+      (call) => this.#during(call),
+      (method, start) => this.#currentTracer()?.call(method, start) ?? start(),
+    )
   }
 
   /**
@@ -47,12 +55,23 @@ class VeltAuthClient {
    * @param {CallOptions} [options]
    * @returns {Promise<Token>}
    */
-  async generateToken(user, options) {
+  generateToken(user, options) {
+    const tracer = this.#currentTracer()
+    if (!tracer) return this.#generateToken(user, options)
+    return tracer.call('generateToken', (number) => this.#generateToken(user, options, number))
+  }
+
+  /**
+   * @param {unknown} user
+   * @param {CallOptions} [options]
+   * @param {number} [number] the number of the call in `#tracer`
+   */
+  async #generateToken(user, options, number) {
     const callOptions = validateCallOptions(options)
     const nativeUser = toUser(user)
     return await this.#during(() =>
       tokenOf(callOptions.signal, (calls, call, cancel) =>
-        this.#native.generateToken(calls, call, cancel, nativeUser, callOptions),
+        this.#native.generateToken(calls, call, cancel, nativeUser, callOptions, number),
       ),
     )
   }
@@ -62,7 +81,18 @@ class VeltAuthClient {
    * @param {import('../index.js').VeltGetOptions} [options]
    * @returns {Promise<Token>}
    */
-  async getToken(user, options) {
+  getToken(user, options) {
+    const tracer = this.#currentTracer()
+    if (!tracer) return this.#getToken(user, options)
+    return tracer.call('getToken', (number) => this.#getToken(user, options, number))
+  }
+
+  /**
+   * @param {unknown} user
+   * @param {import('../index.js').VeltGetOptions} [options]
+   * @param {number} [number] the number of the call in `#tracer`
+   */
+  async #getToken(user, options, number) {
     const callOptions = validateGetOptions(options)
     const nativeUser = toUser(user)
     const { signal, minValidity, maxAge } = callOptions
@@ -71,12 +101,13 @@ class VeltAuthClient {
       const cached = this.#native.lookUp(minValidity, ...lookUpArguments(nativeUser))
       if (cached) {
         this.#reportRefusals()
+        if (number !== undefined) this.#tracer?.hit(number)
         return toToken(cached)
       }
     }
     return await this.#during(() =>
       tokenOf(signal, (calls, call, cancel) =>
-        this.#native.getToken(calls, call, cancel, nativeUser, callOptions),
+        this.#native.getToken(calls, call, cancel, nativeUser, callOptions, number),
       ),
     )
   }
@@ -84,7 +115,10 @@ class VeltAuthClient {
   /** @param {{ userId: string }} user */
   async invalidate(user) {
     const userId = toUserId(user)
-    await run(undefined, (calls, call) => this.#native.invalidate(calls, call, userId))
+    const invalidate = () =>
+      run(undefined, (calls, call) => this.#native.invalidate(calls, call, userId))
+    const tracer = this.#currentTracer()
+    await (tracer ? tracer.invalidation(invalidate) : invalidate())
   }
 
   /**
@@ -106,6 +140,7 @@ class VeltAuthClient {
   }
 
   stats() {
+    this.#currentTracer()?.flush()
     const { failures, ...counts } = this.#native.stats()
     return {
       ...counts,
@@ -115,6 +150,18 @@ class VeltAuthClient {
 
   close() {
     this.#native.close()
+  }
+
+  /** The tracer, if somebody subscribes to a channel. */
+  #currentTracer() {
+    if (hasSubscribers()) {
+      // Loaded here, because most programs do not need it.
+      this.#tracer ??= new (require('./tracing.js').Tracer)(this.#native)
+    } else if (this.#tracer) {
+      this.#tracer.stop()
+      this.#tracer = undefined
+    }
+    return this.#tracer
   }
 }
 

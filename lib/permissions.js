@@ -6,18 +6,24 @@ const { toChange, toQuery } = require('./user.js')
 
 /** @typedef {import('../index.js').VeltCallOptions} CallOptions */
 
+/** @typedef {import('../index.js').VeltTokenMessage['method']} Method */
+
 /** The permissions that Velt stores for users. */
 class Permissions {
   #native
   #during
+  #trace
 
   /**
    * @param {import('./addon.js').NativeClient} native
    * @param {<T>(call: () => Promise<T>) => Promise<T>} during runs a call that may need an auth token
+   * @param {<T>(method: Method, start: (number?: number) => Promise<T>) => Promise<T>} trace runs a call,
+   *   and publishes it if somebody subscribes to a channel. The number is that of the call.
    */
-  constructor(native, during) {
+  constructor(native, during, trace) {
     this.#native = native
     this.#during = during
+    this.#trace = trace
   }
 
   /**
@@ -26,7 +32,10 @@ class Permissions {
    * @param {CallOptions} [options]
    */
   async add(user, resources, options) {
-    await this.#change({ isRemoval: false, ...toChange(user, resources) }, options)
+    await this.#trace('permissions.add', async (number) => {
+      const change = { isRemoval: false, ...toChange(user, resources) }
+      await this.#change(change, options, number)
+    })
   }
 
   /**
@@ -35,7 +44,10 @@ class Permissions {
    * @param {CallOptions} [options]
    */
   async remove(user, resources, options) {
-    await this.#change({ isRemoval: true, ...toChange(user, resources, true) }, options)
+    await this.#trace('permissions.remove', async (number) => {
+      const change = { isRemoval: true, ...toChange(user, resources, true) }
+      await this.#change(change, options, number)
+    })
   }
 
   /**
@@ -44,11 +56,21 @@ class Permissions {
    * @returns {Promise<import('../index.js').VeltPermissions>}
    */
   async get(query, options) {
+    return await this.#trace('permissions.get', (number) => this.#get(query, options, number))
+  }
+
+  /**
+   * @param {unknown} query
+   * @param {CallOptions} [options]
+   * @param {number} [number]
+   * @returns {Promise<import('../index.js').VeltPermissions>}
+   */
+  async #get(query, options, number) {
     const { signal, deadline } = validateCallOptions(options)
     const nativeQuery = toQuery(query)
     const json = await this.#during(() =>
       run(signal, (calls, call, cancel) =>
-        this.#native.getPermissions(calls, call, cancel, nativeQuery, deadline),
+        this.#native.getPermissions(calls, call, cancel, nativeQuery, deadline, number),
       ),
     )
     // `JSON.parse` makes an own property of each user id, even of '__proto__'.
@@ -58,12 +80,13 @@ class Permissions {
   /**
    * @param {import('./addon.js').PermissionsChange} change
    * @param {CallOptions} [options]
+   * @param {number} [number]
    */
-  async #change(change, options) {
+  async #change(change, options, number) {
     const { signal, deadline } = validateCallOptions(options)
     await this.#during(() =>
       run(signal, (calls, call, cancel) =>
-        this.#native.changePermissions(calls, call, cancel, change, deadline),
+        this.#native.changePermissions(calls, call, cancel, change, deadline, number),
       ),
     )
   }

@@ -11,7 +11,7 @@
 //!   napi.
 //!   - `client`: the class that JavaScript calls. `calls`: calls in flight, and the thread they run on.
 //!     `completions`: the queue of their outcomes. `auth_token`: the option `authToken` as a function.
-//!     `values`: the types that cross the border.
+//!     `values` and `records`: the types that cross the border.
 //! - [`core::client`]: a token for a user. `getToken` begins at
 //!   [`Client::get_token`](core::client::Client::get_token).
 //!   - `fetch`: fetches a token after a cache miss, from the shared cache or from Velt.
@@ -35,7 +35,8 @@
 //!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
 //!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],
-//!   [`core::user`], [`core::permissions`], [`core::token`], [`core::clock`], [`core::stats`], [`core::error`].
+//!   [`core::user`], [`core::permissions`], [`core::token`], [`core::clock`], [`core::stats`],
+//!   [`core::trace`] (what happened in calls and requests, while JavaScript records it), [`core::error`].
 
 #[cfg(feature = "binding")]
 mod binding;

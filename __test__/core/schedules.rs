@@ -23,7 +23,7 @@ use crate::sync::Mutex;
 
 #[path = "../../src/binding/completions.rs"]
 mod completions;
-#[allow(dead_code, reason = "`forget_all` is not used here")]
+#[allow(dead_code, reason = "`forget_all` and `leader` are not used here")]
 #[path = "../../src/core/cache/single_flight.rs"]
 mod single_flight;
 
@@ -149,7 +149,7 @@ impl Client {
     }
 
     fn fetch(&self) -> Outcome {
-        let request = match self.single_flight.join(&self.user) {
+        let request = match self.single_flight.join(&self.user, None) {
             Role::Leader(leader, request) => {
                 match self.hit() {
                     Some(token) => leader.complete(Ok(token)),
@@ -243,7 +243,7 @@ fn no_call_gets_an_outcome_from_before_it_began() {
 fn a_forgotten_leader_does_not_end_the_next_request() {
     check(|| {
         let client = Client::new(true);
-        let Role::Leader(forgotten, request) = client.single_flight.join(&client.user) else {
+        let Role::Leader(forgotten, request) = client.single_flight.join(&client.user, None) else {
             panic!("there is no other leader");
         };
         client.single_flight.forget(&client.user.user_id);
@@ -263,7 +263,7 @@ fn followers_of_a_leader_that_panics_get_an_error() {
         let client = Client::new(true);
         on_threads(3, {
             let client = Arc::clone(&client);
-            move || match client.single_flight.join(&client.user) {
+            move || match client.single_flight.join(&client.user, None) {
                 Role::Leader(leader, _) => {
                     thread::yield_now();
                     drop(leader);

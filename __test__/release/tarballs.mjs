@@ -27,11 +27,15 @@ test('the main package contains its JavaScript, types and docs, and nothing else
   const adapters = ['fastify', 'fetch', 'koa', 'node-request', 'node']
   const bundles = ['permission-handler', 'token-handler']
   const handler = [...adapters, ...bundles].map((name) => `lib/handler/${name}.js`)
-  const others = ['no-addons', 'server-only'].map((name) => `lib/${name}.js`)
-  const code = ['lib/client.js', ...emulator, ...handler, ...others]
-  const docs = readdirSync(join(STAGE, '..', 'docs')).map((name) => `docs/${name}`)
+  const otel = ['attributes', 'index', 'instrumentation', 'metrics', 'spans']
+  const others = ['no-addons', 'server-only', ...otel.map((name) => `otel/${name}`)]
+  const code = ['client', ...others].map((name) => `lib/${name}.js`)
+  // Not in the package: the benchmark, and how to release.
+  const docs = readdirSync(join(STAGE, '..', 'docs'))
+    .filter((name) => !['performance.md', 'releasing.md'].includes(name))
+    .map((name) => `docs/${name}`)
   const root = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...root, ...code, ...docs].sort())
+  assert.deepEqual(files, [...root, ...code, ...emulator, ...handler, ...docs].sort())
   assert.ok(
     !list('velt-auth').includes('lib/addon.d.ts'),
     'lib/addon.d.ts is only for the checkout',

@@ -87,7 +87,7 @@ export function documents() {
 
 /** The types that the package exports: paths in the checkout. */
 export function typeFiles() {
-  const folders = ['lib/handler', 'lib/browser', 'lib/emulator']
+  const folders = ['lib/handler', 'lib/browser', 'lib/emulator', 'lib/otel']
   const files = ['index.d.ts', ...folders.flatMap(list)]
   return files.filter((file) => /\.d\.m?ts$/.test(file))
 }
@@ -180,15 +180,18 @@ export function isProgram({ imports, code }) {
   return (imports + code).includes("'velt-auth/emulator'") && code.includes('close()')
 }
 
-/** Runs a sample as its reader does, with `node --test` if it is a test. Rejects if it fails. */
+/**
+ * Runs a sample as its reader does, with `node --test` if it is a test. Returns its output. Rejects if it
+ * fails.
+ */
 export async function runSample({ imports, code }) {
-  await withFolder(async (folder) => {
+  return await withFolder(async (folder) => {
     const { code: source } = await transform(`${imports}\n${code}`, { loader: 'ts' })
     const file = join(folder, 'sample.mjs')
     await writeFile(file, source)
     // In this variable, `node --test` tells its children to report in a binary format.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
     const flags = code.includes("'node:test'") ? ['--test'] : []
-    await run(process.execPath, [...flags, file], { env })
+    return (await run(process.execPath, [...flags, file], { env })).stdout
   })
 }

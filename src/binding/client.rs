@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_token::{JsProvider, Wake};
 use super::calls::{Calls, runtime};
+use super::records::Records;
 use super::values::{
     CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Refusal,
     Stats, Token, User, from_milliseconds, token,
@@ -96,7 +97,7 @@ impl NativeClient {
         refusals.map(Into::into).collect()
     }
 
-    /// Requests a token from Velt.
+    /// Requests a token from Velt. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
@@ -105,10 +106,12 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
+        let options = numbered(options, number);
         start(calls, call, cancel, async move {
-            let outcome = client.generate_token(user.into(), options.into()).await;
+            let outcome = client.generate_token(user.into(), options).await;
             outcome.map(|got| Either4::A(token(&got)))
         });
     }
@@ -149,7 +152,7 @@ impl NativeClient {
         Some(token(&hit.token))
     }
 
-    /// A token from a cache, or from Velt.
+    /// A token from a cache, or from Velt. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn get_token(
         &self,
@@ -158,10 +161,12 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
+        let options = numbered(options, number);
         start(calls, call, cancel, async move {
-            let outcome = client.get_token(user.into(), options.into()).await;
+            let outcome = client.get_token(user.into(), options).await;
             outcome.map(|got| Either4::A(token(&got)))
         });
     }
@@ -175,7 +180,7 @@ impl NativeClient {
         });
     }
 
-    /// Adds or removes permissions of a user.
+    /// Adds or removes permissions of a user. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn change_permissions(
         &self,
@@ -184,16 +189,19 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         change: PermissionsChange,
         deadline: Option<u32>,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
         let deadline = deadline.map(from_milliseconds);
         start(calls, call, cancel, async move {
-            let outcome = client.change_permissions(change.into(), deadline).await;
+            let outcome = client
+                .change_permissions(change.into(), deadline, number)
+                .await;
             outcome.map(|()| Either4::C(true))
         });
     }
 
-    /// The permissions of users, as JSON.
+    /// The permissions of users, as JSON. A call with a `number` is recorded under this number.
     #[napi(catch_unwind)]
     pub fn get_permissions(
         &self,
@@ -202,13 +210,26 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         query: PermissionsQuery,
         deadline: Option<u32>,
+        number: Option<u32>,
     ) {
         let client = Arc::clone(&self.client);
         let deadline = deadline.map(from_milliseconds);
         start(calls, call, cancel, async move {
-            let outcome = client.permissions(&query.into(), deadline).await;
+            let outcome = client.permissions(&query.into(), deadline, number).await;
             outcome.map(|permissions| Either4::D(Value::Object(permissions).to_string()))
         });
+    }
+
+    /// Starts or stops to record calls, requests and changes.
+    #[napi(catch_unwind)]
+    pub fn record(&self, is_on: bool) {
+        self.client.journal().record(is_on);
+    }
+
+    /// The records since the last call of this function.
+    #[napi(catch_unwind)]
+    pub fn take_records(&self) -> Records {
+        self.client.journal().take().into()
     }
 
     /// The counters of this client.
@@ -221,6 +242,13 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.client.close();
+    }
+}
+
+fn numbered(options: CallOptions, number: Option<u32>) -> core::client::CallOptions {
+    core::client::CallOptions {
+        number,
+        ..options.into()
     }
 }
 

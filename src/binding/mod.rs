@@ -8,6 +8,7 @@ mod auth_token;
 mod calls;
 mod client;
 mod completions;
+mod records;
 mod values;
 
 use napi_derive::napi;

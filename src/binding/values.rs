@@ -181,7 +181,16 @@ pub struct Stats {
     pub upstream_requests: f64,
     pub credential_refusals: f64,
     pub entries: f64,
+    pub circuit_breaker: BreakerState,
     pub failures: Vec<FailureCount>,
+}
+
+/// The core's [`core::trace::records::BreakerState`].
+#[napi(string_enum = "kebab-case")]
+pub enum BreakerState {
+    Closed,
+    Open,
+    HalfOpen,
 }
 
 /// How many calls failed with a code.
@@ -324,6 +333,7 @@ impl From<CallOptions> for core::client::CallOptions {
             deadline: options.deadline.map(from_milliseconds),
             min_validity: options.min_validity.map(from_milliseconds),
             max_age: options.max_age.map(from_milliseconds),
+            number: None,
         }
     }
 }
@@ -398,6 +408,16 @@ impl From<core::Code> for Code {
     }
 }
 
+impl From<core::trace::records::BreakerState> for BreakerState {
+    fn from(state: core::trace::records::BreakerState) -> Self {
+        match state {
+            core::trace::records::BreakerState::Closed => Self::Closed,
+            core::trace::records::BreakerState::Open => Self::Open,
+            core::trace::records::BreakerState::HalfOpen => Self::HalfOpen,
+        }
+    }
+}
+
 impl From<&core::Client> for Stats {
     fn from(client: &core::Client) -> Self {
         let stats = client.stats();
@@ -415,6 +435,7 @@ impl From<&core::Client> for Stats {
             upstream_requests: to_number(stats.upstream_requests.get()),
             credential_refusals: to_number(stats.credential_refusals.get()),
             entries: to_number(client.entries() as u64),
+            circuit_breaker: client.breaker_state().into(),
             failures: failures.filter(|failure| failure.count > 0.0).collect(),
         }
     }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod permissions;
 pub mod stats;
 pub mod token;
+pub mod trace;
 pub mod user;
 pub mod velt;
 

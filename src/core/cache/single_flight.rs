@@ -36,7 +36,10 @@ pub enum Role {
 
 /// Waits for the outcome of a request that another caller makes.
 #[derive(Clone, Debug)]
-pub struct Follower(watch::Receiver<Option<Outcome>>);
+pub struct Follower {
+    outcome: watch::Receiver<Option<Outcome>>,
+    leader: Option<u32>,
+}
 
 /// The duty to complete a request. If it is dropped, the followers get an error.
 #[derive(Debug)]
@@ -47,9 +50,10 @@ pub struct Leader {
 }
 
 impl SingleFlight {
-    /// Joins the request in flight for `user`, or registers the caller as the leader of a new one.
+    /// Joins the request in flight for `user`, or registers the caller as the leader of a new one. `call`
+    /// is the number of the caller, if it has one.
     #[must_use]
-    pub fn join(&self, user: &Arc<User>) -> Role {
+    pub fn join(&self, user: &Arc<User>, call: Option<u32>) -> Role {
         let mut requests = self.lock();
         if let Some(follower) = requests
             .get(&user.user_id)
@@ -58,7 +62,10 @@ impl SingleFlight {
             return Role::Follower(follower.clone());
         }
         let (sender, receiver) = watch::channel(None);
-        let follower = Follower(receiver);
+        let follower = Follower {
+            outcome: receiver,
+            leader: call,
+        };
         requests
             .entry(user.user_id.clone())
             .or_default()
@@ -88,13 +95,19 @@ impl SingleFlight {
 }
 
 impl Follower {
+    /// The number of the call that is the leader, if it has one.
+    #[must_use]
+    pub fn leader(&self) -> Option<u32> {
+        self.leader
+    }
+
     /// Waits until the leader completes the request.
     ///
     /// # Errors
     /// The leader's error, which all followers share.
     pub async fn wait(mut self) -> Outcome {
         let outcome = self
-            .0
+            .outcome
             .wait_for(Option::is_some)
             .await
             .ok()
@@ -117,7 +130,7 @@ impl Leader {
             return;
         };
         // After `forget`, the map may contain a newer leader for the same user.
-        let is_own = |follower: &Follower| follower.0.same_channel(&self.outcome.subscribe());
+        let is_own = |follower: &Follower| follower.outcome.same_channel(&self.outcome.subscribe());
         if of_user.get(&self.user).is_some_and(is_own) {
             of_user.remove(&self.user);
         }

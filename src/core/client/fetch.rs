@@ -14,6 +14,7 @@ use crate::core::deadlines;
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
+use crate::core::trace::current;
 use crate::core::user::User;
 use crate::core::velt::upstream::{TokenEndpoint, Upstream};
 
@@ -41,6 +42,7 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         let request = match self.find(&in_flight, user, requirement, began).await {
             Ok(Found::Token(token)) => {
                 self.stats.shared_hits.add();
+                current::found_in_shared_cache();
                 return Ok(token);
             }
             Ok(Found::Nothing(request)) => {

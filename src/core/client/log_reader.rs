@@ -14,6 +14,8 @@ use crate::core::cache::shared::store::{Store, Unavailable};
 use crate::core::cache::shared::{Changes, Position, SharedCache};
 use crate::core::cache::single_flight::SingleFlight;
 use crate::core::clock::Clock;
+use crate::core::trace::journal::Journal;
+use crate::core::trace::records::Change;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(300);
@@ -30,6 +32,7 @@ pub struct LogReader<S: Store> {
     shared: Arc<SharedCache<S>>,
     local: Arc<LocalCache>,
     single_flight: SingleFlight,
+    journal: Arc<Journal>,
     clock: Clock,
     closed: CancellationToken,
     is_started: AtomicBool,
@@ -51,12 +54,24 @@ enum Progress {
     Read(Instant, SystemTime),
 }
 
+impl Progress {
+    /// Whether Redis can be reached; `None` while this is unknown.
+    fn is_reached(self) -> Option<bool> {
+        match self {
+            Self::Starting(..) => None,
+            Self::CutOff(..) => Some(false),
+            Self::Read(..) => Some(true),
+        }
+    }
+}
+
 impl<S: Store> LogReader<S> {
     /// Creates a reader that has not read the log yet.
     pub fn new(
         shared: Arc<SharedCache<S>>,
         local: Arc<LocalCache>,
         single_flight: SingleFlight,
+        journal: Arc<Journal>,
         clock: Clock,
         closed: CancellationToken,
     ) -> Arc<Self> {
@@ -64,6 +79,7 @@ impl<S: Store> LogReader<S> {
             shared,
             local,
             single_flight,
+            journal,
             clock,
             closed,
             is_started: AtomicBool::new(false),
@@ -118,7 +134,14 @@ impl<S: Store> LogReader<S> {
     }
 
     fn set(&self, progress: Progress) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        let mut current = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, progress);
+        drop(current);
+        if let Some(is_reached) = progress.is_reached()
+            && old.is_reached() != Some(is_reached)
+        {
+            self.journal.change(Change::SharedCache(is_reached));
+        }
         self.has_read.notify_waiters();
     }
 
@@ -148,6 +171,9 @@ impl<S: Store> LogReader<S> {
         match changes {
             Changes::Invalidated { user_ids, is_all } => {
                 self.local.record_time(reached.time);
+                if !user_ids.is_empty() {
+                    self.journal.change(Change::Invalidated(user_ids.len()));
+                }
                 // The order matters: see `Client::invalidate_local`.
                 for user_id in user_ids {
                     self.local.invalidate(&user_id);
@@ -157,6 +183,7 @@ impl<S: Store> LogReader<S> {
             }
             Changes::Unknown => {
                 let removed = self.local.clear(reached.time);
+                self.journal.change(Change::Cleared);
                 self.single_flight.forget_all();
                 tokio::task::spawn_blocking(move || drop(removed));
                 true

@@ -28,6 +28,10 @@ use crate::core::deadlines::{self, STALE_AFTER};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::{Requirement, Token};
+use crate::core::trace::call::OpenCall;
+use crate::core::trace::current::RequestRecord;
+use crate::core::trace::journal::Journal;
+use crate::core::trace::records::{BreakerState, CallNumber};
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api::request::token_url;
 use crate::core::velt::credentials::Refusal;
@@ -46,6 +50,7 @@ pub struct Client<E: TokenEndpoint = VeltEndpoint, S: Store = RedisStore> {
     deadline: Duration,
     clock: Clock,
     stats: Arc<Stats>,
+    journal: Arc<Journal>,
     closed: CancellationToken,
 }
 
@@ -56,6 +61,8 @@ pub struct Hit {
     pub token: Token,
     /// Whether to call [`Client::refresh`].
     pub needs_refresh: bool,
+    /// Whether the token has less validity than required, because Velt failed a moment ago.
+    pub is_stale: bool,
 }
 
 /// The options of one call.
@@ -67,6 +74,8 @@ pub struct CallOptions {
     pub min_validity: Option<Duration>,
     /// A token that was received longer ago is not served. No limit by default.
     pub max_age: Option<Duration>,
+    /// The number of the call in the [`Journal`]. A call without a number is not recorded.
+    pub number: Option<CallNumber>,
 }
 
 impl CallOptions {
@@ -124,11 +133,13 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     ) -> Self {
         let local = Arc::new(LocalCache::new(config.max_entries));
         let single_flight = SingleFlight::default();
+        let journal = Arc::new(Journal::default());
         let closed = CancellationToken::new();
         let shared = shared.map(Arc::new);
         let log_reader = shared.clone().map(|shared| {
             let (local, single_flight) = (Arc::clone(&local), single_flight.clone());
-            LogReader::new(shared, local, single_flight, clock, closed.clone())
+            let journal = Arc::clone(&journal);
+            LogReader::new(shared, local, single_flight, journal, clock, closed.clone())
         });
         Self {
             fetcher: Fetcher {
@@ -146,6 +157,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             deadline: config.deadline,
             clock,
             stats,
+            journal,
             closed,
         }
     }
@@ -167,6 +179,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             ..CallOptions::default()
         };
         let hit = self.hit(&user, options.requirement(&user))?;
+        self.journal.hit(hit.is_stale);
         Some((user, hit))
     }
 
@@ -183,12 +196,18 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        let outcome = self.until_closed(self.get(user, options)).await;
+        let record = OpenCall::new(&self.journal, options.number);
+        let outcome = self.until_closed(self.get(user, options, &record)).await;
         self.stats.call_ended(&outcome);
         outcome
     }
 
-    async fn get(self: &Arc<Self>, user: User, options: CallOptions) -> Result<Token, Error> {
+    async fn get(
+        self: &Arc<Self>,
+        user: User,
+        options: CallOptions,
+        record: &OpenCall,
+    ) -> Result<Token, Error> {
         let user = Arc::new(self.checked(user)?);
         let requirement = options.requirement(&user);
         let deadline = options.deadline.unwrap_or(self.deadline);
@@ -196,23 +215,24 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             self.until_current().await;
             // A call with `max_age` must not wait for a request that is older than the cached token.
             if let Some(hit) = self.hit(&user, requirement) {
+                record.hit(hit.is_stale);
                 if hit.needs_refresh {
                     self.refresh(&user, &hit.token);
                 }
                 return Ok(hit.token);
             }
-            self.fetch(&user, requirement).await
+            self.fetch(&user, requirement, record).await
         }));
         let outcome = match timeout(STALE_AFTER, &mut fetch).await {
             Ok(outcome) => outcome,
             // The request continues, so that later calls get its token.
-            Err(_) => match self.stale(&user, requirement) {
+            Err(_) => match self.stale(&user, requirement, record) {
                 Some(token) => return Ok(token),
                 None => fetch.await,
             },
         };
         match outcome.unwrap_or_else(|_| Err(timed_out(deadline))) {
-            Err(error) if error.is_outage() => self.stale(&user, requirement).ok_or(error),
+            Err(error) if error.is_outage() => self.stale(&user, requirement, record).ok_or(error),
             outcome => outcome,
         }
     }
@@ -222,13 +242,15 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         self: &Arc<Self>,
         user: &Arc<User>,
         requirement: Requirement,
+        record: &OpenCall,
     ) -> Result<Token, Error> {
         let mut has_followed = false;
         loop {
-            let request = match self.single_flight.join(user) {
+            let request = match self.single_flight.join(user, record.number()) {
                 Role::Leader(leader, request) => {
                     // The previous leader may have stored a token since the cache miss.
                     if let Some(hit) = self.hit(user, requirement) {
+                        record.hit(hit.is_stale);
                         leader.complete(Ok(hit.token.clone()));
                         if hit.needs_refresh {
                             self.refresh(user, &hit.token);
@@ -236,12 +258,15 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
                         return Ok(hit.token);
                     }
                     self.stats.misses.add();
-                    self.lead(leader, user, requirement);
+                    record.missed();
+                    let record = RequestRecord::of_call(&self.journal, record.number());
+                    self.lead(leader, user, requirement, record);
                     return request.wait().await;
                 }
                 Role::Follower(request) => request,
             };
             self.stats.joins.add();
+            record.joined(request.leader());
             let token = request.wait().await?;
             // The leader may have required less than this call. Then this call waits for one more
             // request. A third request would return no better token.
@@ -255,7 +280,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     /// Fetches a new token in the background, unless a request is in flight. Must be called inside a
     /// tokio runtime.
     pub fn refresh(self: &Arc<Self>, user: &Arc<User>, current: &Token) {
-        let Role::Leader(leader, _) = self.single_flight.join(user) else {
+        let Role::Leader(leader, _) = self.single_flight.join(user, None) else {
             return;
         };
         let requirement = Requirement::newer_than(current);
@@ -266,17 +291,26 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             leader.complete(Ok(newer));
         } else {
             self.stats.refreshes.add();
-            self.lead(leader, user, requirement);
+            let record = RequestRecord::of_refresh(&self.journal);
+            self.lead(leader, user, requirement, record);
         }
     }
 
     /// Fetches in a separate task, so that the request continues when a call ends.
-    fn lead(self: &Arc<Self>, leader: Leader, user: &Arc<User>, requirement: Requirement) {
+    fn lead(
+        self: &Arc<Self>,
+        leader: Leader,
+        user: &Arc<User>,
+        requirement: Requirement,
+        record: RequestRecord,
+    ) {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
             let fetch = client.fetcher.fetch(&user, requirement);
-            leader.complete(client.until_closed(fetch).await);
+            let outcome = record.during(client.until_closed(fetch)).await;
+            record.end(&outcome);
+            leader.complete(outcome);
         });
     }
 
@@ -291,27 +325,30 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         if !self.is_current() {
             return None;
         }
-        let (token, needs_refresh) = match self.local.look_up(user, requirement, self.clock.now()) {
-            Lookup::Fresh(token) => (token, false),
-            Lookup::NeedsRefresh(token) => (token, true),
-            Lookup::Stale(token) => {
-                self.stats.stale_served.add();
-                (token, false)
-            }
-            Lookup::Miss => return None,
-        };
+        let (token, needs_refresh, is_stale) =
+            match self.local.look_up(user, requirement, self.clock.now()) {
+                Lookup::Fresh(token) => (token, false, false),
+                Lookup::NeedsRefresh(token) => (token, true, false),
+                Lookup::Stale(token) => {
+                    self.stats.stale_served.add();
+                    (token, false, true)
+                }
+                Lookup::Miss => return None,
+            };
         self.stats.hits.add();
         Some(Hit {
             token,
             needs_refresh,
+            is_stale,
         })
     }
 
-    fn stale(&self, user: &User, requirement: Requirement) -> Option<Token> {
+    fn stale(&self, user: &User, requirement: Requirement, record: &OpenCall) -> Option<Token> {
         let is_accepted = requirement.accepts_stale() && self.is_current();
         let token = self.local.stale(user, self.clock.now());
         let token = token.filter(|_| is_accepted)?;
         self.stats.stale_served.add();
+        record.hit(true);
         Some(token)
     }
 
@@ -335,7 +372,9 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
             let deadline = deadline.saturating_sub(began.elapsed());
-            let outcome = self.fetcher.generate(&user, deadline).await;
+            let record = RequestRecord::of_call(&self.journal, options.number);
+            let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
+            record.end(&outcome);
             if outcome.as_ref().is_err_and(|error| !error.is_outage()) {
                 // Velt rejected the user: later calls must not join an older request.
                 self.single_flight.forget(&user.user_id);
@@ -388,9 +427,19 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         }
     }
 
+    /// The records of calls and requests.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// The counters of this client.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// The state of the circuit breaker.
+    pub fn breaker_state(&self) -> BreakerState {
+        self.fetcher.upstream.breaker_state()
     }
 
     /// How many tokens are cached in this process.

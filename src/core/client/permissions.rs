@@ -9,6 +9,8 @@ use super::Client;
 use crate::core::cache::shared::store::Store;
 use crate::core::error::{Code, Error};
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
+use crate::core::trace::current::RequestRecord;
+use crate::core::trace::records::CallNumber;
 use crate::core::velt::endpoint::VeltEndpoint;
 
 impl<S: Store> Client<VeltEndpoint, S> {
@@ -26,12 +28,14 @@ impl<S: Store> Client<VeltEndpoint, S> {
         self: &Arc<Self>,
         change: PermissionsChange,
         deadline: Option<Duration>,
+        number: Option<CallNumber>,
     ) -> Result<(), Error> {
         let deadline = deadline.unwrap_or(self.deadline);
         let outcome = match change.check(self.clock.now()) {
             Ok(()) => {
                 let client = Arc::clone(self);
-                let task = tokio::spawn(async move { client.change(&change, deadline).await });
+                let task =
+                    tokio::spawn(async move { client.change(&change, deadline, number).await });
                 match timeout(deadline, task).await {
                     Ok(ended) => ended.unwrap_or_else(|_| Err(Error::leader_panicked())),
                     Err(_) => Err(timed_out(deadline)),
@@ -47,10 +51,14 @@ impl<S: Store> Client<VeltEndpoint, S> {
         self: &Arc<Self>,
         change: &PermissionsChange,
         deadline: Duration,
+        number: Option<CallNumber>,
     ) -> Result<(), Error> {
         let upstream = &self.fetcher.upstream;
         let attempt = || upstream.endpoint().change_permissions(change);
-        let changed = self.until_closed(upstream.call(deadline, attempt)).await;
+        let record = RequestRecord::of_call(&self.journal, number);
+        let call = self.until_closed(upstream.call(deadline, attempt));
+        let changed = record.during(call).await;
+        record.end(&changed);
         if changed.as_ref().is_err_and(|error| !error.is_outage()) {
             return changed;
         }
@@ -68,13 +76,17 @@ impl<S: Store> Client<VeltEndpoint, S> {
         &self,
         query: &PermissionsQuery,
         deadline: Option<Duration>,
+        number: Option<CallNumber>,
     ) -> Result<Permissions, Error> {
         let upstream = &self.fetcher.upstream;
         let outcome = match query.check() {
             Ok(()) => {
                 let attempt = || upstream.endpoint().permissions(query);
                 let call = upstream.call(deadline.unwrap_or(self.deadline), attempt);
-                self.until_closed(call).await
+                let record = RequestRecord::of_call(&self.journal, number);
+                let outcome = record.during(self.until_closed(call)).await;
+                record.end(&outcome);
+                outcome
             }
             Err(error) => Err(error),
         };

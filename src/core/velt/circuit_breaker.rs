@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::core::error::{Code, Error, MAX_RETRY_AFTER};
+use crate::core::trace::current;
+use crate::core::trace::records::BreakerState;
 
 /// The breaker opens when this many calls in a row have failed.
 const THRESHOLD: u32 = 5;
@@ -81,6 +83,7 @@ impl CircuitBreaker {
             return Err(rejected(&open.error, wait));
         }
         open.has_probe = true;
+        current::breaker_changed(BreakerState::HalfOpen);
         Ok(self.permit(openings))
     }
 
@@ -102,6 +105,15 @@ impl CircuitBreaker {
         {
             let error = error.clone();
             state.rate_limit = Some(RateLimit { until, error });
+        }
+    }
+
+    /// The state. An open breaker becomes half-open when a call is its probe.
+    pub fn state(&self) -> BreakerState {
+        match &self.lock().open {
+            None => BreakerState::Closed,
+            Some(open) if open.has_probe => BreakerState::HalfOpen,
+            Some(_) => BreakerState::Open,
         }
     }
 
@@ -133,7 +145,9 @@ impl Permit<'_> {
             // A rejection by Velt shows that Velt works.
             _ => {
                 state.failures = 0;
-                state.open = None;
+                if state.open.take().is_some() {
+                    current::breaker_changed(BreakerState::Closed);
+                }
             }
         }
     }
@@ -166,6 +180,7 @@ impl State {
             open.cooldown = MAX_COOLDOWN.min(open.cooldown * 2);
             open.until = Instant::now() + jittered(open.cooldown);
             open.error = error.clone();
+            current::breaker_changed(BreakerState::Open);
             return;
         }
         // A permanent failure, such as an untrusted certificate, does not open the breaker. A call that
@@ -175,6 +190,7 @@ impl State {
         }
         self.failures += 1;
         if self.failures >= THRESHOLD {
+            current::breaker_changed(BreakerState::Open);
             self.openings += 1;
             self.open = Some(Open {
                 until: Instant::now() + jittered(FIRST_COOLDOWN),

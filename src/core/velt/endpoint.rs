@@ -13,6 +13,7 @@ use crate::core::error::{Code, Error};
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
+use crate::core::trace::current;
 use crate::core::user::User;
 
 /// The endpoints of one configuration, with their connection pool.
@@ -125,14 +126,19 @@ impl VeltEndpoint {
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
         auth_token: &InUse,
     ) -> Result<T, Error> {
+        let attempt = current::attempt();
         let auth_token = &auth_token.secret;
-        let response = self.transport.post(request(auth_token)).await?;
-        let context = Context {
-            now: SystemTime::now(),
-            api_key: &self.config.api_key,
-            auth_token,
-        };
-        read(&response, context)
+        let outcome = self.transport.post(request(auth_token)).await;
+        let outcome = outcome.and_then(|response| {
+            let context = Context {
+                now: SystemTime::now(),
+                api_key: &self.config.api_key,
+                auth_token,
+            };
+            read(&response, context)
+        });
+        attempt.end(&outcome);
+        outcome
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::circuit_breaker::CircuitBreaker;
 use crate::core::error::{Code, Error};
+use crate::core::trace::current;
 
 /// The first backoff is at most this long, the second at most twice as long, and so on. The first two
 /// take 450 ms at least, so that three attempts take longer than the restart of a load balancer.
@@ -106,7 +107,10 @@ where
                 return Ok(value);
             }
             Ok(Err(error)) => error,
-            Err(_) => timed_out(limits),
+            Err(_) => {
+                current::timed_out();
+                timed_out(limits)
+            }
         };
         breaker.attempt_failed(&error);
         // An attempt may have sent another request, after Velt has refused the auth token of the first.

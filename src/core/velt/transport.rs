@@ -1,20 +1,23 @@
 //! One HTTPS exchange, and the error if it fails.
 
 use std::error::Error as StdError;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{NoProxy, redirect, retry};
+use reqwest::{NoProxy, Version, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use secrecy::ExposeSecret as _;
+use tower::util::MapFutureLayer;
 use url::Url;
 
 use crate::core::config::{self, Config};
 use crate::core::error::{Code, Error};
+use crate::core::trace::current;
 
 /// A token with hundreds of permissions takes some tens of kilobytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -65,7 +68,8 @@ impl Transport {
             .retry(retry::never())
             .no_proxy()
             .pool_max_idle_per_host(config.max_connections.get())
-            .pool_idle_timeout(IDLE_TIMEOUT);
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .connector_layer(MapFutureLayer::new(measured));
         if let Some(settings) = &config.proxy {
             builder = builder.proxy(proxy(settings)?);
         }
@@ -83,9 +87,11 @@ impl Transport {
     pub async fn post(&self, request: Request) -> Result<Response, Error> {
         let Request { url, headers, body } = request;
         let server = server(&url);
+        current::sending(&url);
         let request = self.http.post(url).headers(headers).body(body);
         let failed = |error| failure(&server, error);
         let mut response = request.send().await.map_err(failed)?;
+        current::received(response.status().as_u16(), http_version(&response));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -175,6 +181,26 @@ fn failure(server: &str, error: reqwest::Error) -> Error {
         ),
     };
     failure.because(cause)
+}
+
+/// Records how long the current attempt takes to open its connection.
+fn measured<F: Future>(connect: F) -> impl Future<Output = F::Output> {
+    let connecting = current::connecting();
+    async move {
+        let outcome = connect.await;
+        if let Some(ended) = connecting {
+            ended();
+        }
+        outcome
+    }
+}
+
+fn http_version(response: &reqwest::Response) -> &'static str {
+    match response.version() {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    }
 }
 
 /// The host and port of `url`, for error messages.

@@ -16,6 +16,8 @@ use crate::core::deadlines;
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
+use crate::core::trace::current;
+use crate::core::trace::records::BreakerState;
 use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
@@ -99,6 +101,7 @@ impl<E: TokenEndpoint> Upstream<E> {
             .await
             .unwrap_or_else(|_| Err(not_ready(deadline)))?;
         let deadline = call_ends.saturating_duration_since(Instant::now());
+        let began = Instant::now();
         let connection = timeout(deadline, self.connection())
             .await
             .map_err(|_| no_connection(deadline))?;
@@ -117,11 +120,17 @@ impl<E: TokenEndpoint> Upstream<E> {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
+            let waited_since = if first.is_some() {
+                began
+            } else {
+                Instant::now()
+            };
             let _connection = match first {
                 Some(connection) => connection,
                 None => self.connection().await,
             };
             self.stats.upstream_requests.add();
+            current::waited(waited_since);
             attempt().await
         })
         .await;
@@ -136,6 +145,11 @@ impl<E: TokenEndpoint> Upstream<E> {
     async fn connection(&self) -> SemaphorePermit<'_> {
         let permit = self.connections.acquire().await;
         permit.expect("the semaphore is never closed")
+    }
+
+    /// The state of the circuit breaker.
+    pub fn breaker_state(&self) -> BreakerState {
+        self.breaker.state()
     }
 
     /// The endpoint.

@@ -15,7 +15,7 @@ use super::database::{Database, LogBounds};
 use crate::core::cache::sequence::SequenceNumber;
 use crate::core::cache::shared::redis_store::RedisStore;
 use crate::core::cache::shared::store::{
-    Begin, Ending, EntryKeys, LOG_PAGE, LogPage, MAX_LOG, Request, Store as _, View,
+    Begin, Ending, EntryKeys, LEASE, LOG_PAGE, LogPage, MAX_LOG, Request, Store as _, View,
 };
 use crate::core::config::{Config, Options, RedisAddress};
 
@@ -148,6 +148,7 @@ impl Pair {
     }
 
     async fn step(&mut self) {
+        self.remove_old_leases();
         match self.rng.u8(..100) {
             ..40 => self.view().await,
             40..70 => self.end().await,
@@ -157,6 +158,17 @@ impl Pair {
             88..96 => self.read_log().await,
             96..99 => self.evict(),
             _ => self.restart().await,
+        }
+    }
+
+    /// Otherwise a lease could expire between an operation of the one and that of the other.
+    fn remove_old_leases(&mut self) {
+        let soon = Instant::now() + LEASE / 2;
+        for (key, ends) in self.model.expiries() {
+            if ends.is_some_and(|ends| ends < soon) {
+                self.server.run(&["DEL", &key]);
+                self.model.remove(&key);
+            }
         }
     }
 

@@ -206,10 +206,14 @@ impl Database {
             return None;
         }
         let key = keys.swap_remove(index % keys.len());
-        self.entries.remove(&key);
-        self.strings.remove(&key);
-        self.logs.remove(&key);
+        self.remove(&key);
         Some(key)
+    }
+
+    pub fn remove(&mut self, key: &str) {
+        self.entries.remove(key);
+        self.strings.remove(key);
+        self.logs.remove(key);
     }
 
     /// All keys, and when they expire.

@@ -1,0 +1,380 @@
+// The channels in `node:diagnostics_channel`: what they publish, and what they never contain.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { VeltAuthError } from 'velt-auth'
+import { createSelfSigned } from './support/certificates.mjs'
+import { emulate, emulateWithClient } from './support/emulator.mjs'
+import { collectMessages } from './support/messages.mjs'
+import { runNode } from './support/processes.mjs'
+import { REDIS, start, startClient } from './support/shared-cache.mjs'
+
+/** Date.now counts whole milliseconds; the emulator and the client round differently. */
+const TOLERANCE = 2
+
+test('a miss, a join and a hit: one message for each call, one for the request', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const messages = collectMessages(t)
+  await Promise.all([client.getToken('ada'), client.getToken('ada')])
+  await client.getToken('ada')
+
+  // The two calls that share a request end in any order.
+  const [miss, joined, hit] = messages.start
+  assert.deepEqual(
+    { ...miss, startTime: 0, duration: 0 },
+    { method: 'getToken', cache: 'miss', startTime: 0, duration: 0, result: undefined },
+  )
+  assert.deepEqual([joined.cache, hit.cache], ['joined', 'hit'])
+  assert.equal(joined.joined, miss, 'the message of the call that started the request')
+  assert.deepEqual(new Set(messages.token), new Set(messages.start), 'one object for each call')
+  assert.equal(messages.request.length, 1)
+  const [request] = messages.request
+  assert.equal(request.call, miss)
+  assert.ok(messages.all.indexOf(request) < messages.all.lastIndexOf(miss), 'before the call ends')
+  const { hostname, port } = new URL(emulator.url)
+  assert.deepEqual(
+    { ...request, call: 0, startTime: 0, duration: 0, timings: 0 },
+    {
+      call: 0,
+      method: 'POST',
+      url: emulator.url + emulator.requests[0].path,
+      serverAddress: hostname,
+      serverPort: Number(port),
+      protocolVersion: '1.1',
+      resendCount: 0,
+      startTime: 0,
+      duration: 0,
+      outcome: 'succeeded',
+      status: 200,
+      timings: 0,
+    },
+  )
+})
+
+test('two retries: each attempt has its status, its Retry-After and its times', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const messages = collectMessages(t)
+  emulator.fault({ status: 503, delay: 120 })
+  emulator.fault({ status: 429, retryAfter: 1 })
+  emulator.fault({ delay: 80 })
+  await client.generateToken('ada')
+
+  assert.deepEqual(
+    messages.request.map(({ resendCount, outcome, status, code, retryAfter }) => [
+      [resendCount, outcome, status],
+      [code, retryAfter],
+    ]),
+    [
+      [
+        [0, 'failed', 503],
+        ['ERR_VELT_UNAVAILABLE', undefined],
+      ],
+      [
+        [1, 'failed', 429],
+        ['ERR_VELT_RATE_LIMITED', 1000],
+      ],
+      [
+        [2, 'succeeded', 200],
+        [undefined, undefined],
+      ],
+    ],
+  )
+  const [call] = messages.token
+  assert.deepEqual([call.method, call.cache], ['generateToken', undefined])
+  const last = messages.request.at(-1)
+  assert.ok(call.startTime <= messages.request[0].startTime)
+  assert.ok(last.startTime + last.duration <= call.startTime + call.duration)
+  for (const [index, { startTime, duration, timings }] of messages.request.entries()) {
+    const { receivedAt } = emulator.requests[index]
+    assert.ok(startTime <= receivedAt + TOLERANCE, `${startTime} ${receivedAt}`)
+    assert.ok(receivedAt <= startTime + duration + TOLERANCE)
+    const parts = [timings.queue, timings.firstByte, timings.body, timings.connect ?? 0]
+    assert.ok(parts.every((part) => part >= 0))
+    assert.ok(Math.abs(timings.firstByte + timings.body - duration) < 0.001)
+    assert.ok((timings.connect ?? 0) < timings.firstByte)
+  }
+  const [first, second, third] = messages.request
+  assert.ok(first.timings.firstByte >= 120 - TOLERANCE)
+  assert.ok(third.timings.firstByte >= 80 - TOLERANCE)
+  assert.ok(third.startTime - second.startTime >= 1000, 'the wait for Retry-After')
+  assert.ok(first.timings.connect > 0)
+  assert.equal(second.timings.connect, undefined, 'the connection was open')
+})
+
+test('connect contains the TLS handshake; queue is the wait for a connection', async (t) => {
+  const { key, cert } = await createSelfSigned()
+  const { emulator, options } = await emulate(t, { tls: { key, cert } })
+  const client = startClient(t, { ...options, ca: cert, maxConnections: 1 })
+  const messages = collectMessages(t)
+  emulator.fault({ delay: 150 })
+  await Promise.all([client.generateToken('ada'), client.generateToken('bob')])
+  const [first, second] = messages.request
+  assert.ok(first.timings.connect > 0 && first.timings.queue < 100)
+  assert.ok(second.timings.queue >= 150 - TOLERANCE, `${second.timings.queue}`)
+  assert.equal(second.timings.connect, undefined)
+})
+
+test('calls of permissions, and a request with the next auth token', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const authToken = ['auth-token-that-is-refused', options.authToken]
+  const client = startClient(t, { ...options, authToken })
+  const messages = collectMessages(t)
+  const resources = [{ type: 'organization', id: 'acme' }]
+  await client.permissions.add('ada', [{ ...resources[0], accessRole: 'viewer' }])
+  await client.permissions.get({ organizationId: 'acme', userIds: ['ada'] })
+  await client.permissions.remove('ada', resources)
+  await assert.rejects(client.permissions.remove('ada', 42))
+  assert.deepEqual(
+    messages.token.map(({ method, cache, error }) => [method, cache, error?.code]),
+    [
+      ['permissions.add', undefined, undefined],
+      ['permissions.get', undefined, undefined],
+      ['permissions.remove', undefined, undefined],
+      ['permissions.remove', undefined, 'ERR_VELT_INVALID_USER'],
+    ],
+  )
+  assert.deepEqual(
+    messages.request.map(({ call, resendCount, outcome, url }) => [
+      call.method,
+      resendCount,
+      outcome,
+      new URL(url).pathname,
+    ]),
+    [
+      ['permissions.add', 0, 'failed', emulator.requests[0].path],
+      ['permissions.add', 1, 'succeeded', emulator.requests[1].path],
+      ['permissions.get', 0, 'succeeded', emulator.requests[2].path],
+      ['permissions.remove', 0, 'succeeded', emulator.requests[3].path],
+    ],
+  )
+  const printed = inspect(messages.all, { depth: Infinity, showHidden: true })
+  for (const secret of ['ada', 'acme', ...authToken]) assert.ok(!printed.includes(secret), secret)
+})
+
+test('a timeout, an aborted call and an open circuit breaker', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { timeout: 200, maxAttempts: 1 })
+  const messages = collectMessages(t)
+  emulator.fault({ stall: 'headers' })
+  await assert.rejects(client.generateToken('ada'), { code: 'ERR_VELT_TIMEOUT' })
+  const [timedOut] = messages.request
+  assert.deepEqual([timedOut.outcome, timedOut.code], ['failed', 'ERR_VELT_TIMEOUT'])
+  assert.equal(timedOut.status, undefined)
+  assert.equal(timedOut.timings.firstByte, undefined)
+  assert.ok(timedOut.duration >= 200 - TOLERANCE)
+  assert.ok(messages.error[0].error instanceof VeltAuthError)
+
+  emulator.fault({ stall: 'headers' })
+  const controller = new AbortController()
+  const aborted = client.generateToken('ada', { signal: controller.signal })
+  while (emulator.requests.length < 2) await new Promise(setImmediate)
+  controller.abort()
+  await assert.rejects(aborted, { name: 'AbortError' })
+  assert.deepEqual(
+    [messages.request[1].outcome, messages.request[1].code],
+    ['cancelled', undefined],
+  )
+  assert.equal(messages.token[1].error.name, 'AbortError')
+
+  // With the timeout, these are five failures.
+  emulator.fault({ status: 503, times: 4 })
+  for (let call = 0; call < 4; call += 1) await assert.rejects(client.getToken('ada'))
+  const requests = messages.request.length
+  await assert.rejects(client.getToken('ada'), { attempts: 0 })
+  assert.equal(messages.request.length, requests, 'no request, no message')
+  assert.equal(messages.token.at(-1).cache, 'miss')
+  assert.deepEqual(
+    messages.cache.map(({ type, state }) => [type, state]),
+    [['circuit-breaker', 'open']],
+  )
+  assert.equal(client.stats().circuitBreaker, 'open')
+  while (messages.token.at(-1).error) await client.getToken('ada').catch(() => {})
+  assert.deepEqual(
+    messages.cache.map(({ state }) => state),
+    ['open', 'half-open', 'closed'],
+  )
+  assert.equal(client.stats().circuitBreaker, 'closed')
+  assert.ok(messages.cache.every(({ time }) => Math.abs(time - Date.now()) < 10_000))
+})
+
+test('the request of an aborted getToken goes on, and is published with the next call', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const messages = collectMessages(t)
+  emulator.fault({ delay: 100 })
+  const controller = new AbortController()
+  const aborted = client.getToken('ada', { signal: controller.signal })
+  while (emulator.requests.length === 0) await new Promise(setImmediate)
+  controller.abort()
+  await assert.rejects(aborted)
+  assert.equal(messages.token[0].cache, 'miss')
+  assert.equal(messages.request.length, 0)
+  await client.getToken('ada')
+  assert.equal(messages.request.length, 1)
+  assert.equal(messages.request[0].call, messages.token[0])
+  assert.deepEqual(
+    messages.token.map(({ cache }) => cache),
+    ['miss', 'joined'],
+  )
+})
+
+test('a refresh is published with its request, also by stats()', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: 2000 })
+  const messages = collectMessages(t)
+  while (client.stats().refreshes === 0) await client.getToken('ada', { minValidity: 0 })
+  while (messages.cache.length === 0) {
+    client.stats()
+    await new Promise(setImmediate)
+  }
+  const [refresh] = messages.cache
+  assert.deepEqual(
+    { ...refresh, startTime: 0, duration: 0 },
+    { type: 'refresh', source: 'velt', startTime: 0, duration: 0 },
+  )
+  const request = messages.request.find((message) => message.refresh)
+  assert.equal(request.refresh, refresh)
+  assert.equal(request.call, undefined)
+  const { receivedAt } = emulator.requests[1]
+  assert.ok(refresh.startTime <= receivedAt + TOLERANCE)
+  assert.ok(receivedAt <= refresh.startTime + refresh.duration + TOLERANCE)
+})
+
+test('stale tokens: after a second without a response, and after a failed request', async (t) => {
+  const { emulator, client } = await emulateWithClient(
+    t,
+    { maxAttempts: 1 },
+    { tokenLifetime: 8000 },
+  )
+  const messages = collectMessages(t)
+  const { expiresAt } = await client.getToken('ada')
+  while (expiresAt - Date.now() > 3500) await new Promise(setImmediate)
+  emulator.fault({ delay: 1200, status: 503 })
+  await client.getToken('ada')
+  while (messages.request.length < 2) await client.getToken('ada')
+  await client.getToken('ada')
+  const [first, slow, ...later] = messages.token
+  assert.deepEqual([first.cache, slow.cache, later.at(-1).cache], ['miss', 'stale', 'stale'])
+  assert.equal(messages.request[1].call, slow, 'its request ended after the call')
+})
+
+test('the shared cache: found tokens, invalidations and its state', REDIS, async (t) => {
+  const { redis, options } = await start(t)
+  const [one, two] = [startClient(t, options), startClient(t, options)]
+  const messages = collectMessages(t)
+  const cached = (type) => messages.cache.filter((message) => message.type === type)
+  await one.getToken('ada')
+  await two.getToken('ada')
+  assert.deepEqual(
+    messages.token.map(({ cache }) => cache),
+    ['miss', 'shared'],
+  )
+  assert.equal(messages.request.length, 1)
+  assert.equal(cached('shared-cache')[0].state, 'reachable')
+
+  await two.invalidate({ userId: 'ada' })
+  assert.ok(cached('invalidation')[0].duration > 0)
+  while (cached('remote-invalidation').length === 0) {
+    one.stats()
+    await new Promise(setImmediate)
+  }
+  assert.equal(cached('remote-invalidation')[0].users, 1)
+
+  await redis.kill()
+  await assert.rejects(two.invalidate({ userId: 'ada' }))
+  assert.equal(cached('invalidation').at(-1).code, 'ERR_VELT_NETWORK')
+  while (cached('shared-cache').at(-1).state !== 'unreachable') {
+    two.stats()
+    await new Promise(setImmediate)
+  }
+})
+
+test('without a subscriber nothing is recorded', async (t) => {
+  const { client } = await emulateWithClient(t)
+  const before = collectMessages(t)
+  await client.getToken('ada')
+  before.stop()
+  const published = before.all.length
+  await client.generateToken('ada')
+  await client.getToken('ada')
+  const after = collectMessages(t)
+  await client.getToken('ada')
+  assert.equal(before.all.length, published)
+  assert.deepEqual(
+    after.token.map(({ cache }) => cache),
+    ['hit'],
+  )
+  assert.equal(after.request.length, 0)
+})
+
+test('invalid input is published as the error of its call', async (t) => {
+  const { client } = await emulateWithClient(t)
+  const messages = collectMessages(t)
+  await assert.rejects(client.getToken({ userId: '' }), { code: 'ERR_VELT_INVALID_USER' })
+  await assert.rejects(client.getToken(42), { code: 'ERR_VELT_INVALID_USER' })
+  assert.deepEqual(
+    messages.token.map(({ error, cache }) => [error.code, cache]),
+    [
+      ['ERR_VELT_INVALID_USER', undefined],
+      ['ERR_VELT_INVALID_USER', undefined],
+    ],
+  )
+})
+
+test('a program with subscribers exits, and loads tracing.js only with them', async (t) => {
+  const { options } = await emulate(t)
+  const program = (subscription) => `
+    import { subscribe } from 'node:diagnostics_channel'
+    import { createRequire } from 'node:module'
+    import { VeltAuthClient } from 'velt-auth'
+    ${subscription}
+    const client = new VeltAuthClient(${JSON.stringify(options)})
+    await client.getToken('ada')
+    const { cache } = createRequire(import.meta.url)
+    const files = Object.keys(cache).filter((file) => /lib.(tracing|otel)/.test(file))
+    console.log(JSON.stringify(files.length))
+  `
+  assert.equal(JSON.parse(await runNode(program(''))), 0)
+  assert.equal(JSON.parse(await runNode(program("subscribe('velt-auth:request', () => {})"))), 1)
+})
+
+test('no message contains a user, a token or a credential', async (t) => {
+  const user = { userId: 'user-7f1c', organizationId: 'organization-7f1c', email: 'e7f1c@x.dev' }
+  const credentials = { apiKey: 'api-key-5f1c', authToken: 'auth-token-9a7e' }
+  const { emulator, options } = await emulate(t, credentials)
+  const client = startClient(t, { ...options, maxAttempts: 2, timeout: 200 })
+  const messages = collectMessages(t)
+  const secrets = [...Object.values(user), ...Object.values(credentials)]
+  const quote = `${Object.values(user)} ${Object.values(credentials)}`
+  for (const fault of [
+    {},
+    { error: { status: 'INVALID_ARGUMENT', message: quote } },
+    { status: 502, body: quote },
+    { status: 302, headers: { location: `https://example.com/?token=${credentials.authToken}` } },
+    { reset: 'headers' },
+    { stall: 'headers', times: 2 },
+  ]) {
+    emulator.fault(fault)
+    const outcomes = [client.generateToken(user), client.getToken(user, { maxAge: 0 })]
+    for (const { value } of await Promise.allSettled(outcomes)) {
+      if (value) secrets.push(value.token)
+    }
+  }
+  secrets.push((await client.getToken(user)).token)
+  await client.invalidate({ userId: user.userId })
+  assert.ok(messages.request.length > 8 && messages.cache.length > 0)
+  const printed = inspect(messages.all, { depth: Infinity, showHidden: true, getters: true })
+  for (const secret of secrets) assert.ok(!printed.includes(secret), secret)
+})
+
+test('a subscriber that throws does not change the outcome of a call', async (t) => {
+  const { options } = await emulate(t)
+  const printed = await runNode(`
+    import { subscribe } from 'node:diagnostics_channel'
+    import { VeltAuthClient } from 'velt-auth'
+    process.on('uncaughtException', ({ message }) => console.log(message))
+    subscribe('velt-auth:request', () => { throw new Error('from the subscriber') })
+    const client = new VeltAuthClient(${JSON.stringify(options)})
+    const { token } = await client.getToken('ada')
+    console.log(typeof token)
+  `)
+  assert.deepEqual(printed.trim().split('\n').sort(), ['from the subscriber', 'string'])
+})
