@@ -10,6 +10,7 @@ import { isRequired } from './required.mjs'
 const RUST = [
   ['rustfmt', 'cargo fmt --check'],
   ['rustfmt', 'cargo fmt --check --manifest-path bench/rust/Cargo.toml'],
+  ['rustfmt', 'cargo fmt --check --manifest-path fuzz/Cargo.toml'],
   ['cargo-clippy', 'cargo clippy --locked -- --deny warnings'],
   ['cargo-clippy', 'cargo clippy --locked --no-default-features --all-targets -- --deny warnings'],
   ['cargo-modules', 'node scripts/rust-circles.mjs'],
