@@ -54,8 +54,12 @@ describe('lifecycle', TIMEOUT, () => {
     const unknown = { name: 'TypeError', message: /apikey \(known: port, host, apiKey, / }
     await assert.rejects(start(t, { apikey: 'k' }), unknown)
     const wrong = [{ authToken: '' }, { apiKey: 1 }, { tokenLifetime: Number.NaN }, { now: 5 }]
+    const lists = [{ authToken: [] }, { authToken: ['a', ''] }, { allowedDomains: 'localhost' }]
+    const others = [{ requireJwtToken: 1 }, { permissionProvider: {} }, { allowedDomains: [1] }]
     const places = [{ port: 'abc' }, { port: -1 }, { host: 5 }, { host: '' }]
-    for (const options of [...wrong, ...places]) await assert.rejects(start(t, options), TypeError)
+    for (const options of [...wrong, ...lists, ...others, ...places]) {
+      await assert.rejects(start(t, options), TypeError)
+    }
   })
 
   test('the emulator imports no code of the client, so that it cannot repeat its errors', () => {
@@ -66,7 +70,7 @@ describe('lifecycle', TIMEOUT, () => {
     const names = [...imported].map(([, name]) => name)
     assert.ok(names.includes('./api.js'))
     assert.deepEqual(
-      names.filter((name) => !/^node:|^\.\/\w+\.js$/.test(name)),
+      names.filter((name) => !/^node:|^\.\/[\w-]+\.js$/.test(name)),
       [],
     )
   })

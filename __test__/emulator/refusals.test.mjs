@@ -50,6 +50,29 @@ describe('refusals', TIMEOUT, () => {
     assert.throws(() => emulator.rotateAuthToken(''), TypeError)
   })
 
+  test('each of several auth tokens is accepted until it is reset', async (t) => {
+    const emulator = await start(t, { authToken: ['one', 'two'] })
+    const accepted = async (authToken) => (await v1(emulator, { authToken })).status === 200
+    assert.deepEqual(emulator.authTokens, ['one', 'two'])
+    assert.equal(emulator.authToken, 'one')
+
+    const second = emulator.resetAuthToken('two')
+    assert.deepEqual(emulator.authTokens, ['one', second])
+    const first = emulator.resetAuthToken()
+    assert.deepEqual(emulator.authTokens, [first, second])
+    assert.equal(emulator.authToken, first)
+    assert.notEqual(first, second)
+    for (const token of ['one', 'two']) assert.equal(await accepted(token), false, token)
+    for (const token of [first, second]) assert.equal(await accepted(token), true, token)
+    const headers = { ...HEADERS, 'x-velt-auth-token': second }
+    assert.equal((await v2(emulator, {}, { headers })).status, 200)
+
+    assert.throws(() => emulator.resetAuthToken('one'), TypeError)
+    emulator.rotateAuthToken('only')
+    assert.deepEqual(emulator.authTokens, ['only'])
+    assert.equal(await accepted(first), false)
+  })
+
   test('unknown paths, wrong methods, content types and envelopes are rejected', async (t) => {
     const emulator = await start(t)
     const data = { ...CREDENTIALS, userId: 'ada' }
@@ -108,7 +131,6 @@ describe('refusals', TIMEOUT, () => {
     v2: [
       [CREDENTIALS, 'data.apiKey is not a known field.'],
       [{ userProperties: undefined }, 'data.userProperties is required.'],
-      [{ permissions: undefined }, 'data.permissions is required.'],
       [{ permissions: {} }, 'data.permissions.resources is required.'],
       [{ permissions: { resources: {} } }, 'data.permissions.resources must be an array.'],
       [

@@ -59,6 +59,17 @@ describe('tokens', TIMEOUT, () => {
     assert.equal(exp - iat, 48 * 3600)
   })
 
+  test('v2 accepts a request without permissions, and records whether it had them', async (t) => {
+    const emulator = await start(t)
+    const { status, json } = await v2(emulator, { permissions: undefined })
+    assert.equal(status, 200)
+    assert.equal('permissions' in emulator.verify(json.result.data.token), false)
+    await v2(emulator)
+    await v1(emulator)
+    const seen = emulator.requests.map(({ permissions }) => permissions)
+    assert.deepEqual(seen, ['absent', 'present', undefined])
+  })
+
   test('verify throws for a token of another emulator, a changed token and an expired token', async (t) => {
     let now = 1_800_000_000_000
     const emulator = await start(t, { now: () => now, tokenLifetime: 60_000 })

@@ -1,16 +1,53 @@
 // @ts-check
 
-// The responses of Velt's token API: validates a request, and makes the response.
+// The responses of Velt's API: validates a request, and makes the response.
 
 'use strict'
+
+const {
+  RpcError,
+  anyObject,
+  arrayOf,
+  boolean,
+  invalidArgument,
+  nonEmptyString,
+  object,
+  oneOf,
+  unixSeconds,
+} = require('./validate.js')
 
 /**
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
  * @typedef {import('./index.js').RpcStatus} RpcStatus
- * @typedef {{ apiKey: string, authToken: string }} Credentials
+ * @typedef {import('./permissions.js').Permissions} Permissions
+ * @typedef {ReturnType<typeof import('./workspace.js').workspaceConfig>} WorkspaceConfig
+ * @typedef {import('./validate.js').Validator} Validator
  * @typedef {{ userId: string, [claim: string]: unknown }} RequestedClaims
  * @typedef {{ status: number, contentType: string, body: string | Uint8Array }} EmulatorResponse
- * @typedef {(value: any, path: string) => void} Validator Throws an RpcError that names `path`.
+ * @typedef {{ message: string, data?: unknown }} Outcome
+ */
+
+/**
+ * The state behind the endpoints. `issue` makes a token; `now` is Unix time in milliseconds.
+ *
+ * @typedef {{
+ *   apiKey: string,
+ *   authTokens: readonly string[],
+ *   permissions: Permissions,
+ *   workspace: WorkspaceConfig,
+ *   issue: (claims: RequestedClaims) => string,
+ *   now: () => number,
+ * }} Account
+ */
+
+/**
+ * How an endpoint checks the credentials, the fields of its `data`, and its successful outcome.
+ *
+ * @typedef {{
+ *   authorize: (request: RecordedRequest, data: any, account: Account) => void,
+ *   data: Validator,
+ *   run: (data: any, account: Account) => Outcome,
+ * }} Endpoint
  */
 
 /** The HTTP status of each `google.rpc.Code`, as its documentation defines it. */
@@ -35,7 +72,23 @@ const HTTP_CODES = {
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** How each endpoint checks the credentials, and the fields of its `data`. */
+const RESOURCE_ID = {
+  type: oneOf('organization', 'folder', 'document'),
+  id: nonEmptyString,
+  organizationId: nonEmptyString,
+}
+
+const grants = resources({
+  ...RESOURCE_ID,
+  accessRole: oneOf('viewer', 'editor'),
+  expiresAt: unixSeconds,
+})
+
+const ids = arrayOf(nonEmptyString)
+
+const V2_TOKEN = '/v2/auth/generate_token'
+
+/** @type {Record<string, Endpoint>} */
 const ENDPOINTS = {
   '/v1/auth/token/get': {
     authorize: authorizeBody,
@@ -52,53 +105,74 @@ const ENDPOINTS = {
       },
       ['userId'],
     ),
+    run: generateToken,
   },
-  '/v2/auth/generate_token': {
+  [V2_TOKEN]: {
     authorize: authorizeHeaders,
     data: object(
       {
         userId: nonEmptyString,
         userProperties: object({ name: nonEmptyString, email: nonEmptyString, isAdmin: boolean }),
-        permissions: object({ resources }, ['resources']),
+        permissions: grants,
       },
-      // Velt's API reference marks all three as required.
-      ['userId', 'userProperties', 'permissions'],
+      // Velt's reference also marks `permissions` as required. The sample in Velt's guide leaves it out
+      // if there is no organization, so both are accepted.
+      ['userId', 'userProperties'],
     ),
+    run: generateToken,
   },
-}
-
-const RESOURCE = object(
-  {
-    type: oneOf('organization', 'folder', 'document'),
-    id: nonEmptyString,
-    organizationId: nonEmptyString,
-    accessRole: oneOf('viewer', 'editor'),
-    expiresAt: unixSeconds,
+  '/v2/auth/permissions/add': {
+    authorize: authorizeHeaders,
+    data: object({ user: object({ userId: nonEmptyString }, ['userId']), permissions: grants }, [
+      'user',
+      'permissions',
+    ]),
+    run: (data, account) => {
+      account.permissions.add(data.user.userId, data.permissions.resources)
+      return { message: 'Permissions added successfully.' }
+    },
   },
-  ['type', 'id'],
-)
-
-/** An error response of Velt. */
-class RpcError extends Error {
-  /** @param {RpcStatus} status @param {string} message */
-  constructor(status, message) {
-    super(message)
-    this.status = status
-  }
+  '/v2/auth/permissions/remove': {
+    authorize: authorizeHeaders,
+    data: object({ userId: nonEmptyString, permissions: resources(RESOURCE_ID) }, [
+      'userId',
+      'permissions',
+    ]),
+    run: (data, account) => {
+      account.permissions.remove(data.userId, data.permissions.resources)
+      return { message: 'Permissions removed successfully.' }
+    },
+  },
+  '/v2/auth/permissions/get': {
+    authorize: authorizeHeaders,
+    data: object(
+      { organizationId: nonEmptyString, userIds: ids, folderIds: ids, documentIds: ids },
+      ['organizationId', 'userIds'],
+    ),
+    run: (data, account) => ({
+      message: 'User permissions retrieved successfully.',
+      data: account.permissions.get(data, account.now()),
+    }),
+  },
+  '/v2/workspace/apikeyconfig/get': readOnly('API key metadata retrieved successfully.', 'apiKey'),
+  '/v2/workspace/domains/get': readOnly('Allowed domains retrieved successfully.', 'domains'),
+  '/v2/workspace/permissionproviderconfig/get': readOnly(
+    'Permission provider configuration retrieved successfully.',
+    'permissionProvider',
+  ),
 }
 
 /**
  * Velt's response to a request, without faults.
  *
  * @param {RecordedRequest} request
- * @param {Credentials} credentials The valid credentials.
- * @param {(claims: RequestedClaims) => string} issue Makes a token.
+ * @param {Account} account
  * @returns {EmulatorResponse}
  */
-function respond(request, credentials, issue) {
+function respond(request, account) {
   try {
-    const token = issue(requestedClaims(request, credentials))
-    const result = { status: 'success', message: 'Token generated successfully.', data: { token } }
+    const { message, data } = outcome(request, account)
+    const result = { status: 'success', message, data }
     return { status: 200, contentType: JSON_TYPE, body: JSON.stringify({ result }) }
   } catch (error) {
     if (error instanceof RpcError) return errorResponse(error)
@@ -113,14 +187,15 @@ function respond(request, credentials, issue) {
  * @returns {EmulatorResponse}
  */
 function errorResponse({ message, status, details }) {
-  const body = JSON.stringify({ error: { message, status, details } })
+  // The order of Velt's reference.
+  const body = JSON.stringify({ error: { details, message, status } })
   return { status: HTTP_CODES[status], contentType: JSON_TYPE, body }
 }
 
-/** @param {RecordedRequest} request @param {Credentials} credentials @returns {RequestedClaims} */
-function requestedClaims(request, credentials) {
+/** @param {RecordedRequest} request @param {Account} account @returns {Outcome} */
+function outcome(request, account) {
   if (!Object.hasOwn(ENDPOINTS, request.path)) throw new RpcError('NOT_FOUND', 'No such endpoint.')
-  const endpoint = ENDPOINTS[/** @type {keyof typeof ENDPOINTS} */ (request.path)]
+  const endpoint = ENDPOINTS[request.path]
   // Velt uses the error format of Firebase callable functions. This format has no code for a 405.
   if (request.method !== 'POST') invalidArgument('The method must be POST.')
   const type = request.headers['content-type'] ?? ''
@@ -131,103 +206,78 @@ function requestedClaims(request, credentials) {
   object({ data: anyObject }, ['data'])(request.body, 'body')
 
   const { data } = /** @type {any} */ (request.body)
-  endpoint.authorize(request.headers, data, credentials)
+  endpoint.authorize(request, data, account)
   endpoint.data(data, 'data')
-  const { userId, userProperties, permissions } = data
-  return { userId, ...userProperties, permissions }
+  return endpoint.run(data, account)
 }
 
-/** @param {RecordedRequest['headers']} _ @param {any} data @param {Credentials} valid */
-function authorizeBody(_, data, valid) {
-  if (data.apiKey !== valid.apiKey || data.authToken !== valid.authToken) {
+/** @param {any} data @param {Account} account @returns {Outcome} */
+function generateToken({ userId, userProperties, permissions }, { issue }) {
+  const token = issue({ userId, ...userProperties, permissions })
+  return { message: 'Token generated successfully.', data: { token } }
+}
+
+/** @type {Endpoint['authorize']} */
+function authorizeBody(_request, data, { apiKey, authTokens }) {
+  if (data.apiKey !== apiKey || !authTokens.includes(data.authToken)) {
     invalidArgument('Auth token not found.')
   }
 }
 
-/** @param {RecordedRequest['headers']} headers @param {unknown} _ @param {Credentials} valid */
-function authorizeHeaders(headers, _, valid) {
+/** @type {Endpoint['authorize']} */
+function authorizeHeaders({ headers }, _data, account) {
   const { 'x-velt-api-key': apiKey, 'x-velt-auth-token': authToken } = headers
   if (!apiKey || !authToken) throw new RpcError('UNAUTHENTICATED', 'Missing credentials.')
-  if (apiKey !== valid.apiKey || authToken !== valid.authToken) {
-    throw new RpcError('PERMISSION_DENIED', 'Invalid credentials.')
+  if (apiKey !== account.apiKey) throw new RpcError('PERMISSION_DENIED', 'Invalid API key.')
+  if (!account.authTokens.includes(String(authToken))) {
+    throw new RpcError('PERMISSION_DENIED', 'Invalid auth token.')
   }
-}
-
-/** @param {string} message @returns {never} */
-function invalidArgument(message) {
-  throw new RpcError('INVALID_ARGUMENT', message)
 }
 
 /**
- * An object with these fields and no others. It rejects unknown fields, since Velt might ignore them
- * silently.
+ * An endpoint that returns a part of the configuration.
  *
- * @param {Record<string, Validator>} fields
- * @param {string[]} required
- * @returns {Validator}
+ * @param {string} message
+ * @param {keyof WorkspaceConfig} part
+ * @returns {Endpoint}
  */
-function object(fields, required = []) {
-  return (value, path) => {
-    anyObject(value, path)
-    for (const name of required) {
-      if (!Object.hasOwn(value, name)) invalidArgument(`${path}.${name} is required.`)
-    }
-    for (const [name, field] of Object.entries(value)) {
-      if (!Object.hasOwn(fields, name)) invalidArgument(`${path}.${name} is not a known field.`)
-      fields[name](field, `${path}.${name}`)
-    }
+function readOnly(message, part) {
+  return {
+    authorize: authorizeHeaders,
+    data: object({}),
+    run: (_data, { workspace }) => ({ message, data: workspace[part] }),
   }
-}
-
-/** @type {Validator} */
-function anyObject(value, path) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    invalidArgument(`${path} must be an object.`)
-  }
-}
-
-/** @type {Validator} */
-function nonEmptyString(value, path) {
-  if (typeof value !== 'string' || value === '')
-    invalidArgument(`${path} must be a non-empty string.`)
-}
-
-/** @type {Validator} */
-function boolean(value, path) {
-  if (typeof value !== 'boolean') invalidArgument(`${path} must be a boolean.`)
 }
 
 /**
- * A Unix time in seconds. A value of 1e11 (the year 5138) or more is rejected, because it is
- * probably in milliseconds.
+ * Whether a request for a v2 token has `permissions`. It is `undefined` for other requests.
  *
- * @type {Validator}
+ * @param {string} path
+ * @param {any} body
  */
-function unixSeconds(value, path) {
-  if (!Number.isInteger(value) || value <= 0 || value >= 1e11) {
-    invalidArgument(`${path} must be a Unix time in seconds.`)
-  }
+function sentPermissions(path, body) {
+  if (path !== V2_TOKEN) return undefined
+  return body?.data?.permissions === undefined ? 'absent' : 'present'
 }
 
-/** @param {...string} names @returns {Validator} */
-function oneOf(...names) {
-  return (value, path) => {
-    if (!names.includes(value)) invalidArgument(`${path} must be one of ${names.join(', ')}.`)
-  }
-}
-
-/** @type {Validator} */
-function resources(value, path) {
-  if (!Array.isArray(value)) invalidArgument(`${path} must be an array.`)
-  for (const [i, resource] of value.entries()) {
-    RESOURCE(resource, `${path}[${i}]`)
-    if (resource.type !== 'organization' && resource.organizationId === undefined) {
-      invalidArgument(`${path}[${i}].organizationId is required on a ${resource.type}.`)
-    }
-  }
+/** `{ resources: […] }`. @param {Record<string, Validator>} fields of a resource. @returns {Validator} */
+function resources(fields) {
+  const resource = object(fields, ['type', 'id'])
+  return object(
+    {
+      resources: arrayOf((value, path) => {
+        resource(value, path)
+        if (value.type !== 'organization' && value.organizationId === undefined) {
+          invalidArgument(`${path}.organizationId is required on a ${value.type}.`)
+        }
+      }),
+    },
+    ['resources'],
+  )
 }
 
 exports.HTTP_CODES = HTTP_CODES
 exports.JSON_TYPE = JSON_TYPE
 exports.errorResponse = errorResponse
 exports.respond = respond
+exports.sentPermissions = sentPermissions

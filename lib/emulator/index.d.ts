@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerOptions } from 'node:https'
 
 /**
- * Starts an emulator of Velt's token API on this machine. It supports both API versions, checks the
- * credentials, makes signed tokens, and simulates faults on demand. It rejects unknown fields and fields
+ * Starts an emulator of Velt's API for tokens and permissions on this machine. It supports both API
+ * versions, checks the credentials, makes signed tokens, stores permissions, asks a permission provider,
+ * and simulates faults on demand. It rejects unknown fields and fields
  * of the wrong type; Velt may accept them.
  *
  * The promise rejects with a `TypeError` if an option is unknown or wrong, and with the error of Node's
@@ -38,10 +39,11 @@ export interface EmulatorOptions {
   /** The API key that the emulator accepts. Default: `'emulator-api-key'`. */
   apiKey?: string | undefined
   /**
-   * The auth token that the emulator accepts, until {@link Emulator.rotateAuthToken} changes it. Default:
-   * `'emulator-auth-token'`.
+   * The auth token that the emulator accepts, or several of them, as Velt's console can hold several for
+   * one API key. {@link Emulator.resetAuthToken} and {@link Emulator.rotateAuthToken} change them.
+   * Default: `'emulator-auth-token'`.
    */
-  authToken?: string | undefined
+  authToken?: string | readonly string[] | undefined
   /** Serves https with these options (`key`, `cert`, `minVersion`, …). Default: plain http. */
   tls?: ServerOptions | undefined
   /**
@@ -51,6 +53,20 @@ export interface EmulatorOptions {
   tokenLifetime?: number | undefined
   /** Returns the time for `iat` and `exp`, as Unix time in milliseconds. Default: `Date.now`. */
   now?: (() => number) | undefined
+  /**
+   * The toggle *Require JWT Token* of Velt's console, as `/v2/workspace/apikeyconfig/get` returns it. It
+   * changes nothing else: the emulator makes tokens in both cases. Default: true.
+   */
+  requireJwtToken?: boolean | undefined
+  /**
+   * The domains that `/v2/workspace/domains/get` returns. Default: `['localhost', '127.0.0.1']`.
+   */
+  allowedDomains?: readonly string[] | undefined
+  /**
+   * The permission provider that `/v2/workspace/permissionproviderconfig/get` returns: the URL of the
+   * endpoint, and its bearer token. Default: no permission provider.
+   */
+  permissionProvider?: { url: string; token?: string | undefined } | undefined
 }
 
 /** A running emulator. */
@@ -59,8 +75,10 @@ export interface Emulator extends AsyncDisposable {
   readonly url: string
   /** The API key that the emulator accepts. */
   readonly apiKey: string
-  /** The auth token that the emulator accepts at the moment. */
+  /** The auth token that the emulator accepts at the moment. With several, the first one. */
   readonly authToken: string
+  /** All auth tokens that the emulator accepts at the moment. */
+  readonly authTokens: readonly string[]
   /**
    * All requests that were received completely, oldest first. This includes rejected requests and
    * requests with a fault.
@@ -68,8 +86,39 @@ export interface Emulator extends AsyncDisposable {
   readonly requests: readonly RecordedRequest[]
   /** The number of TCP connections since the start. */
   readonly connections: number
-  /** Replaces the auth token. The emulator rejects the previous one from now on. */
+  /** Replaces all auth tokens with this one. The emulator rejects the previous ones from now on. */
   rotateAuthToken(authToken: string): void
+  /**
+   * Replaces one auth token with a new random one, as *Reset* in Velt's console does. The emulator
+   * rejects the previous one from now on.
+   *
+   * @param authToken The auth token to replace. Default: {@link Emulator.authToken}.
+   * @returns The new auth token.
+   * @throws {TypeError} if the emulator does not accept `authToken`.
+   */
+  resetAuthToken(authToken?: string): string
+  /**
+   * Asks a permission provider, as Velt's servers do: sends the queries in one POST request, and checks
+   * that the answer has the format of Velt's reference. `veltPermissionHandler` makes such an endpoint.
+   *
+   * ```js
+   * const query = {
+   *   userId: 'ada',
+   *   resource: { id: 'plan', type: 'document', source: 'setDocuments', organizationId: 'acme' },
+   * }
+   * const [{ hasAccess }] = await emulator.askPermission(url, [query], { token: 'secret' })
+   * ```
+   *
+   * @param options `token` is the bearer token. Without it, the request has no `Authorization` header.
+   * @returns One result for each query, in the order of the queries.
+   * @throws {Error} with `status` (the HTTP status of the answer), if the status is not 200 or the format
+   *   is wrong. The error of `fetch`, if there is no answer within 60 seconds.
+   */
+  askPermission(
+    url: string,
+    queries: readonly PermissionQuery[],
+    options?: { token?: string | undefined },
+  ): Promise<PermissionResult[]>
   /**
    * Queues a fault. Each request uses the first fault in the queue that applies to it (see
    * {@link Fault.match}).
@@ -78,8 +127,8 @@ export interface Emulator extends AsyncDisposable {
    */
   fault(fault: Fault): void
   /**
-   * Removes all faults and empties `requests`. A request that already has a fault keeps it. The auth
-   * token does not change. Your clients keep their cache and the state of their circuit breaker.
+   * Removes all faults and all permissions, and empties `requests`. A request that already has a fault
+   * keeps it. The auth tokens do not change. Your clients keep their cache and the state of their circuit breaker.
    */
   reset(): void
   /**
@@ -146,6 +195,12 @@ export interface RecordedRequest {
   readonly rawBody: string
   /** The body, parsed as JSON; `undefined` if it is not JSON. */
   readonly body: unknown
+  /**
+   * Only for `/v2/auth/generate_token`: whether the request has `permissions`. Velt's reference marks the
+   * field as required, and the sample in Velt's guide leaves it out if there is no organization. The
+   * emulator accepts both.
+   */
+  readonly permissions: 'present' | 'absent' | undefined
   /** The time when the last byte arrived, as Unix time in milliseconds. It comes from `Date.now`. */
   readonly receivedAt: number
   /**
@@ -179,13 +234,42 @@ export interface TokenClaims {
   jti: string
 }
 
-/** An entry of `permissions.resources` in a token. */
+/** An entry of `permissions.resources` in a token, and in a request that adds permissions. */
 export interface Resource {
   type: 'organization' | 'folder' | 'document'
   id: string
   organizationId?: string
   accessRole?: 'viewer' | 'editor'
   /** The time when the access ends, as Unix time in seconds. */
+  expiresAt?: number
+}
+
+/** A question to a permission provider: may this user use this resource? */
+export interface PermissionQuery {
+  userId: string
+  resource: {
+    id: string
+    type: 'organization' | 'folder' | 'document' | 'context'
+    /** The call of Velt's SDK that caused the question, such as `'identify'` or `'setDocuments'`. */
+    source: string
+    organizationId: string
+    /** Only on a document in a folder. */
+    parentFolderId?: string
+    /** Only with the type `context`. */
+    context?: { access: Record<string, string | number> }
+  }
+}
+
+/** The answer of a permission provider to one {@link PermissionQuery}. */
+export interface PermissionResult {
+  userId: string
+  resourceId: string
+  type: PermissionQuery['resource']['type']
+  organizationId: string
+  hasAccess: boolean
+  /** Only with access. */
+  accessRole?: 'viewer' | 'editor'
+  /** The time when the access ends, as Unix time in **milliseconds**. Only with access. */
   expiresAt?: number
 }
 

@@ -1,29 +1,33 @@
 // @ts-check
 
-// An emulator of Velt's token API. It imports nothing from the rest of lib: it must not share the
-// bugs of the code that it tests.
+// An emulator of Velt's API for tokens and permissions. It imports nothing from the rest of lib: it
+// must not share the bugs of the code that it tests.
 
 'use strict'
 
-const { randomBytes } = require('node:crypto')
+const { randomBytes, randomUUID } = require('node:crypto')
 const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
 const { inspect } = require('node:util')
-const { respond } = require('./api.js')
+const { respond, sentPermissions } = require('./api.js')
+const { askPermission } = require('./ask-permission.js')
 const { FaultQueue, sendResponse } = require('./faults.js')
 const { sign, verify } = require('./jwt.js')
+const { checkCredential, checkOptions } = require('./options.js')
+const { Permissions } = require('./permissions.js')
+const { workspaceConfig } = require('./workspace.js')
 
 /**
  * @typedef {import('./index.js').Emulator} Emulator
  * @typedef {import('./index.js').EmulatorOptions} EmulatorOptions
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
+ * @typedef {import('./api.js').RequestedClaims} RequestedClaims
  * @typedef {import('node:http').IncomingMessage} IncomingMessage
  * @typedef {import('node:http').ServerResponse} ServerResponse
  * @typedef {import('node:net').Socket} Socket
  */
 
-const KNOWN_OPTIONS = ['port', 'host', 'apiKey', 'authToken', 'tls', 'tokenLifetime', 'now']
 const HOURS = 60 * 60 * 1000
 
 /** @param {EmulatorOptions} [options] @returns {Promise<Emulator>} */
@@ -31,8 +35,16 @@ async function startEmulator(options = {}) {
   checkOptions(options)
   const { port = 0, host = '127.0.0.1', apiKey = 'emulator-api-key', tls } = options
   const { tokenLifetime = 48 * HOURS, now = Date.now } = options
-  let { authToken = 'emulator-auth-token' } = options
+  const { authToken = 'emulator-auth-token' } = options
   const secret = randomBytes(32)
+  const account = {
+    apiKey,
+    authTokens: [authToken].flat(),
+    permissions: new Permissions(),
+    workspace: workspaceConfig(options),
+    issue: (/** @type {RequestedClaims} */ claims) => sign(claims, secret, now(), tokenLifetime),
+    now,
+  }
   const faults = new FaultQueue()
   /** @type {RecordedRequest[]} */
   const requests = []
@@ -55,11 +67,8 @@ async function startEmulator(options = {}) {
     const request = await record(req, res)
     if (!request) return
     requests.push(request)
-    const veltResponse = () =>
-      respond(request, { apiKey, authToken }, (claims) =>
-        sign(claims, secret, now(), tokenLifetime),
-      )
-    await sendResponse(faults.take(request) ?? {}, veltResponse, request, res, socket)
+    const fault = faults.take(request) ?? {}
+    await sendResponse(fault, () => respond(request, account), request, res, socket)
   })
   server.listen(port, host)
   await once(server, 'listening')
@@ -78,7 +87,10 @@ async function startEmulator(options = {}) {
     url,
     apiKey,
     get authToken() {
-      return authToken
+      return account.authTokens[0]
+    },
+    get authTokens() {
+      return [...account.authTokens]
     },
     requests,
     get connections() {
@@ -86,18 +98,30 @@ async function startEmulator(options = {}) {
     },
     rotateAuthToken(next) {
       checkCredential('authToken', next)
-      authToken = next
+      account.authTokens = [next]
     },
+    resetAuthToken(previous = account.authTokens[0]) {
+      const index = account.authTokens.indexOf(previous)
+      if (index < 0) throw new TypeError('resetAuthToken: the emulator has no such auth token')
+      const next = `emulator-auth-token-${randomUUID()}`
+      account.authTokens[index] = next
+      return next
+    },
+    askPermission,
     fault: (fault) => faults.add(fault),
     reset() {
       faults.clear()
+      account.permissions.clear()
       requests.length = 0
     },
     verify: (token) => verify(token, secret, now()),
     close,
     [Symbol.asyncDispose]: close,
     // Without this, `console.log(emulator)` prints `authToken: [Getter]`.
-    [inspect.custom]: () => ({ url, apiKey, authToken, connections, requests }),
+    [inspect.custom]: () => {
+      const { authToken, authTokens } = emulator
+      return { url, apiKey, authToken, authTokens, connections, requests }
+    },
   }
   return emulator
 }
@@ -121,12 +145,15 @@ async function record(req, res) {
   } catch {
     return undefined
   }
+  const path = req.url ?? ''
+  const body = parseJson(rawBody)
   return {
     method: req.method ?? '',
-    path: req.url ?? '',
+    path,
     headers: req.headers,
     rawBody,
-    body: parseJson(rawBody),
+    body,
+    permissions: sentPermissions(path, body),
     receivedAt: Date.now(),
     status: undefined,
     closed,
@@ -155,35 +182,6 @@ function urlOf(host, port, secure) {
   const loopback = host === '::1' || host.startsWith('127.')
   if (secure) return `https://${loopback ? 'localhost' : host}:${port}` // certificates name `localhost`
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** @param {EmulatorOptions} options */
-function checkOptions(options) {
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.includes(name)) {
-      throw new TypeError(`Unknown option: ${name} (known: ${KNOWN_OPTIONS.join(', ')})`)
-    }
-  }
-  const { port, host, apiKey, authToken, tokenLifetime, now } = options
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
-    throw new TypeError('port must be a TCP port, or 0 for any free one')
-  }
-  if (host !== undefined && (typeof host !== 'string' || host === '')) {
-    throw new TypeError('host must be an address to listen on')
-  }
-  if (apiKey !== undefined) checkCredential('apiKey', apiKey)
-  if (authToken !== undefined) checkCredential('authToken', authToken)
-  if (tokenLifetime !== undefined && !Number.isFinite(tokenLifetime)) {
-    throw new TypeError('tokenLifetime must be milliseconds')
-  }
-  if (now !== undefined && typeof now !== 'function') throw new TypeError('now must be a function')
-}
-
-/** @param {string} name @param {unknown} value */
-function checkCredential(name, value) {
-  if (typeof value !== 'string' || value === '') {
-    throw new TypeError(`${name} must be a non-empty string`)
-  }
 }
 
 exports.startEmulator = startEmulator
