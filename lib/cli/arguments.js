@@ -57,20 +57,21 @@ function port(text, name, fallback) {
 
 /**
  * Reads a file with environment variables, as `node --env-file` does. Variables that are already set
- * keep their values.
+ * keep their values. The option is not called --env-file: Node.js 20 reads that option itself, even
+ * after the name of the script.
  *
  * @param {string | undefined} file
  */
 function loadEnvironment(file) {
   if (file === undefined) return
   if (!process.loadEnvFile) {
-    throw new UsageError('--env-file needs Node.js 20.12 or newer. Set the variables yourself.')
+    throw new UsageError('--env needs Node.js 20.12 or newer. Set the variables yourself.')
   }
   try {
     process.loadEnvFile(file)
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error)
-    throw new UsageError(`--env-file: ${file} cannot be read (${code}).`)
+    throw new UsageError(`--env: ${file} cannot be read (${code}).`)
   }
 }
 

@@ -9,9 +9,9 @@ const { emulatorOptions, environmentFor, start } = require('./start-emulator.js'
 
 const help = `Usage: velt-auth exec [options] -- <command> [arguments]
 
-Starts the emulator, runs the command with VELT_BASE_URL, VELT_API_KEY and VELT_AUTH_TOKEN, stops the
-emulator, and exits with the exit code of the command. If a signal ended the command, the exit code is
-128 and the number of the signal, as in a shell.
+Starts the emulator, runs the command with VELT_BASE_URL, VELT_API_KEY and VELT_AUTH_TOKEN, stops
+the emulator, and exits with the exit code of the command. If a signal ended the command, the exit
+code is 128 plus the number of the signal, as in a shell.
 
 Options
   --port <number>        the TCP port of the emulator (default: any free port)

@@ -107,7 +107,9 @@ function inspectTimes(content, now) {
   } else {
     content.millisecondsLeft = content.expiresAt - now
     if (content.millisecondsLeft <= 0) {
-      content.problems.push('The token has expired: fetch a new one. The emulator and Velt reject it.')
+      content.problems.push(
+        'The token has expired: fetch a new one. The emulator and Velt reject it.',
+      )
     }
   }
   const start = Math.max(content.issuedAt ?? 0, milliseconds(nbf) ?? 0)

@@ -16,14 +16,14 @@ Options
   --organization <id>     the user's organization
   --email <address>       the user's email address
   --api-version <v1|v2>   the version of Velt's API (default: v1)
-  --env-file <file>       reads environment variables from a file such as .env
+  --env <file>            reads environment variables from a file such as .env
   --json                  prints { "token", "expiresAt" }; expiresAt is Unix time in milliseconds
 
 Environment
   VELT_API_KEY, VELT_AUTH_TOKEN, VELT_BASE_URL, HTTPS_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS
 
 Examples
-  npx velt-auth token --env-file .env --user-id ada --organization acme
+  npx velt-auth token --env .env --user-id ada --organization acme
   npx velt-auth token --user-id ada | npx velt-auth decode`
 
 /** @type {import('./arguments.js').Options} */
@@ -32,7 +32,7 @@ const options = {
   organization: { type: 'string' },
   email: { type: 'string' },
   'api-version': { type: 'string' },
-  'env-file': { type: 'string' },
+  env: { type: 'string' },
   json: { type: 'boolean' },
 }
 
@@ -42,7 +42,7 @@ async function run({ values }) {
   if (!['v1', 'v2', undefined].includes(values['api-version'])) {
     throw new UsageError('--api-version must be v1 or v2.')
   }
-  loadEnvironment(values['env-file'])
+  loadEnvironment(values.env)
   const user = {
     userId: values['user-id'],
     organizationId: values.organization,
