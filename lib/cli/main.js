@@ -21,7 +21,6 @@ const { style } = require('./output.js')
 
 /** @type {Record<string, () => Command>} */
 const COMMANDS = {
-  // @ts-ignore
   doctor: () => require('./doctor/index.js'),
   emulator: () => require('./emulator.js'),
   exec: () => require('./exec.js'),
