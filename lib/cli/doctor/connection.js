@@ -167,11 +167,11 @@ function describe({ subject, issuer, subjectAltName, validTo }) {
  */
 async function openTunnel(socket, target, authorization) {
   const headers = { host: target, ...(authorization && { 'proxy-authorization': authorization }) }
+  // With createConnection and no agent, Node.js uses this socket.
   const request = http.request({
     method: 'CONNECT',
     path: target,
     headers,
-    agent: false,
     createConnection: () => /** @type {net.Socket} */ (socket),
   })
   request.end()
@@ -213,7 +213,6 @@ async function exchange({ host, port, secure, path: prefix }, socket, path, head
   const request = http.request({
     method: 'POST',
     path: prefix + path,
-    agent: false,
     createConnection: () => /** @type {net.Socket} */ (socket),
     headers: Object.fromEntries(
       Object.entries({

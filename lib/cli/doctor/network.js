@@ -2,6 +2,7 @@
 
 'use strict'
 
+const { isIP } = require('node:net')
 const { failure, ok, skipped } = require('./result.js')
 
 /**
@@ -14,6 +15,7 @@ const { failure, ok, skipped } = require('./result.js')
 /** @param {Route} route @param {Attempt} attempt */
 function dns(route, attempt) {
   const { host } = route.proxy ?? route
+  if (isIP(host)) return skipped('DNS', `${host} is an IP address.`)
   return step('DNS', 'dns', attempt, {
     done: `${host}: ${attempt.addresses.join(', ')}`,
     failed: (error) =>
@@ -55,9 +57,7 @@ function tcp(route, attempt) {
 
 /** @param {Route} route @param {Attempt} attempt */
 function proxy(route, attempt) {
-  if (!route.proxy) {
-    return skipped('proxy', 'No proxy is used (HTTPS_PROXY and NO_PROXY).')
-  }
+  if (!route.proxy) return ok('proxy', 'none, according to HTTPS_PROXY and NO_PROXY')
   return step('proxy', 'proxy', attempt, {
     done: `the proxy connects to ${route.host}:${route.port}`,
     failed: (error) => {

@@ -24,7 +24,7 @@ async function permissionProvider({ data, problem }, givenUrl, ca) {
   const { permissionProviderUrl, authToken } = data.permissionProviderConfig ?? {}
   const isUsed = data.usePermissionProvider === true && Boolean(permissionProviderUrl)
   const url = givenUrl ?? (isUsed ? String(permissionProviderUrl) : undefined)
-  if (url === undefined) return skipped(NAME, 'It is not used: console.velt.dev has no URL for it.')
+  if (url === undefined) return ok(NAME, 'not used: console.velt.dev has no URL for it')
   const route = routeTo(url, ca)
   if (!route) {
     return failure(

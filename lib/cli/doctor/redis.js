@@ -71,7 +71,7 @@ async function open(url, ca) {
     const error = await signIn(redis, url)
     if (!error) {
       const ms = (performance.now() - start).toFixed(1)
-      return { redis, result: ok('Redis', `${place} answers PING (${ms} ms)`) }
+      return { redis, result: ok('Redis', `connected to ${place} (${ms} ms)`) }
     }
     redis.close()
     return { result: signInFailure(error, place) }

@@ -17,7 +17,7 @@ const STATUS = /** @type {const} */ ({
 /** The width of a line, when the output is not a terminal. */
 const WIDTH = 100
 
-const INDENT = 30
+const INDENT = 32
 
 /** @param {string} title */
 function printTitle(title) {
@@ -48,9 +48,9 @@ function wrap(text) {
 function printSummary(results) {
   const count = (/** @type {Result['status']} */ status) =>
     results.filter((result) => result.status === status).length
-  const failed = count('failure')
+  const [failed, warnings] = [count('failure'), count('warning')]
   const text =
-    `${count('ok')} ok, ${count('warning')} warnings, ${failed} failed, ` +
+    `${count('ok')} ok, ${warnings} warning${warnings === 1 ? '' : 's'}, ${failed} failed, ` +
     `${count('skipped')} skipped`
   console.log(`\n${style(failed > 0 ? 'red' : 'green', text)}`)
 }
