@@ -429,8 +429,10 @@ const REDIS_CAUSES = {
   },
   'a nearly full Redis with noeviction': {
     start: (t) =>
-      withRedis(t, ['--maxmemory', '40mb'], (redis) => {
-        redis.cli('debug', 'populate', '1', 'filler', String(37 * 1024 * 1024))
+      withRedis(t, [], (redis) => {
+        redis.cli('setrange', 'filler', '40000000', 'x')
+        const used = Number(/used_memory:(\d+)/.exec(redis.cli('info', 'memory'))[1])
+        redis.cli('config', 'set', 'maxmemory', String(Math.round(used * 1.05)))
       }),
     expected: ['eviction', 'warning', /noeviction, 9\d % .+ A full Redis rejects writes/, /Raise/],
   },
