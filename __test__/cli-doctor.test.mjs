@@ -13,6 +13,7 @@ import { temporaryFolder } from './support/processes.mjs'
 import { startRedis, startRedisCluster, startSentinel } from './support/redis.mjs'
 import { listen, startProxy, unusedPort } from './support/servers.mjs'
 import { needs } from './support/tools.mjs'
+import { firstCells, quoted } from './support/troubleshooting.mjs'
 
 const API_KEY = 'an-api-key-of-acme'
 const AUTH_TOKEN = 'an-auth-token-of-acme'
@@ -464,12 +465,16 @@ const REDIS_CAUSES = {
   },
 }
 
+/** The details of all checks so far. */
+const details = []
+
 /** Runs the doctor, and returns its exit code, its checks and all of its output. */
 async function doctor(t, { env, args = [], main = MAIN }) {
   const json = await runCli(t, ['doctor', '--json', ...args], { env, main })
   assert.equal(json.stderr, '')
   const { ok, checks } = JSON.parse(json.stdout)
   assert.equal(ok, json.code === 0)
+  details.push(...checks.map(({ detail }) => detail))
   return { code: json.code, checks, output: json.stdout }
 }
 
@@ -519,6 +524,19 @@ test(
       )
     }
     assert.match(output, /TLSv1\.3.+\(\d+\.\d ms\)/)
+  },
+)
+
+test(
+  'docs/troubleshooting.md: the doctor has found each of its findings',
+  needs('redis-server'),
+  () => {
+    for (const excerpt of firstCells('Findings of the doctor').flatMap(quoted)) {
+      assert.ok(
+        details.some((detail) => detail.includes(excerpt)),
+        excerpt,
+      )
+    }
   },
 )
 
