@@ -111,6 +111,8 @@ test('the handler does not write to a response that other code has already sent'
 test('invalid options throw when the handler is created', () => {
   const client = new VeltAuthClient({ apiKey: 'key', authToken: 'auth' })
   const identify = () => null
+  const PAGE = 'https://app.example.com'
+  const cors = (cors) => ({ client, identify, cors })
   for (const [options, message] of [
     [{ identify }, /client is missing: pass a VeltAuthClient/],
     [{ client }, /identify is missing: pass a function that returns the signed-in user/],
@@ -120,6 +122,21 @@ test('invalid options throw when the handler is created', () => {
     [{ client, identify, methods: ['PUT'] }, /options\.methods\[0\] must be 'GET' or 'POST'/],
     [{ client, identify, onError: true }, /options\.onError must be a function/],
     [{ client, identify, userId: 'ada' }, /options cannot have 'userId': its fields are/],
+    [cors(true), /options\.cors must be an object, not boolean/],
+    [cors({}), /options\.cors\.origins is missing/],
+    [cors({ origins: PAGE }), /options\.cors\.origins must be an array, not string/],
+    [cors({ origins: [] }), /options\.cors\.origins is empty: list origins, or leave out cors/],
+    [cors({ origins: ['*'], credentials: true }), /cannot have the origin '\*' with credentials/],
+    [cors({ origins: ['*', PAGE] }), /cannot have '\*' together with other origins/],
+    [cors({ origins: [PAGE, 'null'] }), /options\.cors\.origins\[1\] must be an origin/],
+    [cors({ origins: ['app.example.com'] }), /origins\[0\] must be an origin/],
+    [cors({ origins: [`${PAGE}/`] }), /without a path, a '\/' at the end/],
+    [cors({ origins: [`${PAGE}:443/app`] }), /without a path, a '\/' at the end/],
+    [cors({ origins: ['https://*.example.com'] }), /options\.cors\.origins\[0\] must be/],
+    [cors({ origins: [7] }), /options\.cors\.origins\[0\] must be a string/],
+    [cors({ origins: [PAGE], credentials: 'include' }), /options\.cors\.credentials must be true/],
+    [cors({ origins: [PAGE], headers: ['a, b'] }), /options\.cors\.headers\[0\] must be the name/],
+    [cors({ origins: [PAGE], methods: ['GET'] }), /options\.cors cannot have 'methods'/],
     [undefined, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
     [null, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
     [client, /pass one object: veltTokenHandler\(\{ client, identify \}\)/],
@@ -127,4 +144,7 @@ test('invalid options throw when the handler is created', () => {
   ]) {
     assert.throws(() => veltTokenHandler(options), { code: 'ERR_VELT_CONFIG', message })
   }
+  // The pages of apps in a web view have such origins.
+  const origins = ['http://localhost:5173', 'capacitor://localhost', 'chrome-extension://abc']
+  veltTokenHandler(cors({ origins, credentials: false }))
 })

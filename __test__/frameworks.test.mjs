@@ -74,6 +74,28 @@ const PROBLEMS = [
   ],
 ]
 
+/** The page's origin in the tests of CORS, and another one. */
+const PAGE = 'https://app.example.com'
+const OTHER = 'https://other.example.com'
+
+/** A preflight request, as Chromium sends it. */
+const preflight = (origin) => ({
+  method: 'OPTIONS',
+  headers: {
+    origin,
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'authorization,cache-control',
+  },
+})
+
+/** The headers of a response that decide whether the page can read it. Two of a name are joined. */
+function corsHeaders(response) {
+  const isCors = ([name]) => name.startsWith('access-control-')
+  return Object.fromEntries([...response.headers].filter(isCors))
+}
+
+const names = (list) => new Set(list?.toLowerCase().split(/, */))
+
 const MESSAGES = {
   unauthenticated: 'Sign in first.',
   rate_limited: 'Too many token requests; try again later.',
@@ -85,7 +107,7 @@ const MESSAGES = {
 const RETRYABLE = ['rate_limited', 'unavailable', 'upstream_timeout']
 
 /** Starts the endpoint in `framework`, and an emulator. `errors` collects the calls of `onError`. */
-async function start(t, { listener, header }, { timeout, ...options } = {}) {
+async function start(t, { listener, header }, { timeout, appCors, ...options } = {}) {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1, timeout })
   const errors = []
   const handlerOptions = {
@@ -95,7 +117,11 @@ async function start(t, { listener, header }, { timeout, ...options } = {}) {
     ...options,
   }
   const headerOf = (name, [request, ...rest]) => header(request, name, ...rest)
-  const { url } = await listen(t, createServer(await listener(handlerOptions)), 'http://127.0.0.1')
+  const { url } = await listen(
+    t,
+    createServer(await listener(handlerOptions, appCors)),
+    'http://127.0.0.1',
+  )
   const call = (init, query = '') => fetch(`${url}${PATH}${query}`, { method: 'POST', ...init })
   return { emulator, errors, call, url: `${url}${PATH}` }
 }
@@ -201,6 +227,95 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       assert.equal((await call()).status, 200)
       assert.equal(emulator.requests.length, 1)
       assert.deepEqual(errors, [])
+    })
+
+    test('without `cors`, no response has CORS headers, and a preflight request gets a 405', async (t) => {
+      const { call } = await start(t, framework)
+      for (const request of [preflight(PAGE), { headers: { origin: PAGE } }]) {
+        const response = await call(request)
+        assert.equal(response.status, request.method ? 405 : 200)
+        assert.deepEqual(corsHeaders(response), {})
+        assert.equal(response.headers.get('vary'), null)
+      }
+    })
+
+    test('with `cors`, allowed origins get a preflight response and can read all responses', async (t) => {
+      const { emulator, call } = await start(t, framework, {
+        cors: { origins: [OTHER, PAGE], credentials: true, headers: ['X-CSRF-Token'] },
+        identify: (request, c) => (framework.header(request, 'authorization', c) ? 'ada' : null),
+      })
+      const readable = {
+        'access-control-allow-origin': PAGE,
+        'access-control-allow-credentials': 'true',
+        'access-control-expose-headers': 'retry-after',
+      }
+      const asked = await call(preflight(PAGE))
+      assert.deepEqual([asked.status, await asked.text()], [204, ''])
+      assert.deepEqual(corsHeaders(asked), {
+        ...readable,
+        'access-control-allow-methods': 'POST',
+        'access-control-allow-headers': 'authorization, cache-control, content-type, X-CSRF-Token',
+        'access-control-max-age': '600',
+      })
+      for (const [authorization, status] of [
+        ['', 401],
+        ['Bearer ada', 200],
+      ]) {
+        const response = await call({ headers: { origin: PAGE, authorization } })
+        assert.equal(response.status, status)
+        assert.deepEqual(corsHeaders(response), readable)
+        assert.equal(response.headers.get('vary'), 'Origin')
+      }
+      // OPTIONS without Origin is not a preflight request.
+      assert.equal((await call({ method: 'OPTIONS' })).status, 405)
+      assert.equal(emulator.requests.length, 1)
+    })
+
+    test('with `cors`, other origins get no CORS headers, but Vary', async (t) => {
+      const { call } = await start(t, framework, { cors: { origins: [PAGE] } })
+      for (const origin of [
+        OTHER,
+        'null',
+        `${PAGE}.evil.example`,
+        PAGE.replace('https', 'http'),
+        '',
+      ]) {
+        for (const request of [preflight(origin), { headers: { origin } }]) {
+          const response = await call(request)
+          assert.equal(response.status, request.method ? 405 : 200)
+          assert.deepEqual(corsHeaders(response), {})
+          assert.equal(response.headers.get('vary'), 'Origin')
+        }
+      }
+    })
+
+    test("with the origin '*', every page can read the responses, without cookies", async (t) => {
+      const { call } = await start(t, framework, { cors: { origins: ['*'] } })
+      const asked = await call(preflight(OTHER))
+      assert.equal(asked.headers.get('access-control-allow-origin'), '*')
+      const response = await call({ headers: { origin: OTHER } })
+      assert.deepEqual(corsHeaders(response), {
+        'access-control-allow-origin': '*',
+        'access-control-expose-headers': 'retry-after',
+      })
+    })
+
+    test('`cors` works together with a CORS middleware of the app', async (t) => {
+      for (const cors of [undefined, { origins: [PAGE], credentials: true }]) {
+        const { call } = await start(t, framework, {
+          cors,
+          appCors: { origin: PAGE, credentials: true },
+        })
+        const asked = await call(preflight(PAGE))
+        assert.equal(asked.status, 204)
+        const response = await call({ headers: { origin: PAGE } })
+        for (const { headers } of [asked, response]) {
+          assert.equal(headers.get('access-control-allow-origin'), PAGE)
+          assert.equal(headers.get('access-control-allow-credentials'), 'true')
+        }
+        const vary = names(response.headers.get('vary'))
+        assert.ok(vary.has('accept-encoding') && (!cors || vary.has('origin')), [...vary].join())
+      }
     })
   })
 }

@@ -4,11 +4,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { VeltAuthClient } from 'velt-auth'
+import * as express from 'velt-auth/express'
+import * as fastify from 'velt-auth/fastify'
+import * as web from 'velt-auth/fetch'
+import * as koa from 'velt-auth/koa'
+import * as node from 'velt-auth/node'
 import { emulate } from './support/emulator.mjs'
 
 const API_KEY = 'api-key-5f1c'
 const AUTH_TOKEN = 'auth-token-9a7e'
 const PROXY_PASSWORD = 'proxy-password-31d0'
+const BEARER = 'bearer-token-6b2e'
+const NEXT_BEARER = 'next-bearer-token-c04d'
+/** The bearer token that Velt keeps in the configuration of the permission provider. */
+const PROVIDER_TOKEN = 'provider-token-77e1'
+
+const SECRETS = [API_KEY, AUTH_TOKEN, PROXY_PASSWORD, BEARER, NEXT_BEARER, PROVIDER_TOKEN]
 
 /** The ways in which a logger may print a value. */
 function allPrinted(value) {
@@ -22,7 +33,7 @@ function allPrinted(value) {
 
 function assertNoSecret(value, ...more) {
   const printed = allPrinted(value)
-  for (const secret of [API_KEY, AUTH_TOKEN, PROXY_PASSWORD, ...more]) {
+  for (const secret of [...SECRETS, ...more]) {
     assert.ok(!printed.includes(secret), `${secret} in ${printed}`)
   }
 }
@@ -38,7 +49,7 @@ test('a client and its stats print no secret', () => {
 test('no error prints a secret, even if the response contains the credentials', async (t) => {
   const { emulator, options } = await emulate(t, { apiKey: API_KEY, authToken: AUTH_TOKEN })
   const token = 'eyJ-a-token-of-another-user'
-  const quote = `The auth token ${AUTH_TOKEN} of key ${API_KEY} is unknown.`
+  const quote = `The auth token ${AUTH_TOKEN} of key ${API_KEY} is unknown, ${PROVIDER_TOKEN}.`
   const faults = [
     ...['INVALID_ARGUMENT', 'PERMISSION_DENIED', 'INTERNAL', 'RESOURCE_EXHAUSTED'].map(
       (status) => ({
@@ -89,4 +100,80 @@ test('errors about invalid options do not print the values', () => {
       },
     )
   }
+})
+
+test('after a reset, the client prints neither the old nor the new auth token', async (t) => {
+  const { emulator, options } = await emulate(t, { apiKey: API_KEY, authToken: AUTH_TOKEN })
+  const next = emulator.resetAuthToken()
+  const client = new VeltAuthClient({ ...options, maxAttempts: 1 })
+  t.after(() => client.close())
+  const error = await client.generateToken('ada').catch((reason) => reason)
+  assert.equal(error.code, 'ERR_VELT_UNAUTHORIZED')
+  assertNoSecret(error, next)
+  assertNoSecret(client, next)
+})
+
+test('a permission handler prints no bearer token', () => {
+  for (const { veltPermissionHandler } of [express, fastify, web, koa, node]) {
+    const options = { token: [BEARER, NEXT_BEARER], authorize: () => true }
+    assertNoSecret(veltPermissionHandler(options))
+    for (const wrong of [
+      { token: `${BEARER}\n` },
+      { token: [BEARER, { token: NEXT_BEARER }] },
+      { token: { BEARER } },
+      { token: BEARER, allowUnauthenticated: true },
+      { timeout: BEARER },
+      { cors: { origins: [BEARER] } },
+    ]) {
+      assert.throws(
+        () => veltPermissionHandler({ ...options, ...wrong }),
+        (error) => {
+          assertNoSecret(error)
+          return true
+        },
+      )
+    }
+  }
+})
+
+test('no response and no error of a permission handler contains a bearer token', async () => {
+  const errors = []
+  const handle = web.veltPermissionHandler({
+    token: [BEARER, NEXT_BEARER],
+    authorize: () => 'wrong',
+    onError: (...args) => errors.push(args),
+  })
+  const resource = { id: 'd', type: 'document', source: 'setDocuments', organizationId: 'o' }
+  const queries = [{ userId: 'ada', resource }, { userId: 'ada' }]
+  const good = JSON.stringify({ data: { requests: queries } })
+  const usedUp = async (request) => {
+    await request.text()
+    return request
+  }
+  const ask = async (bearer, body, prepare = async (request) => request) => {
+    const headers = { authorization: `Bearer ${bearer}` }
+    const request = new Request('http://localhost/', { method: 'POST', headers, body })
+    const response = await handle(await prepare(request))
+    assertNoSecret([...response.headers])
+    assertNoSecret(await response.text())
+    return response.status
+  }
+  assert.equal(await ask(BEARER, good), 200)
+  assert.equal(await ask(NEXT_BEARER, good), 200)
+  assert.equal(await ask(`${BEARER}x`, good), 401)
+  assert.equal(await ask(BEARER, `${BEARER}${NEXT_BEARER}`), 400)
+  assert.equal(await ask(BEARER, good, usedUp), 500)
+  assert.equal(errors.length, 5)
+  for (const error of errors.flat()) assertNoSecret(error)
+})
+
+test('the emulator prints no token of the permission provider, and no bearer token', async (t) => {
+  const permissionProvider = { url: 'https://app.example.com/', token: PROVIDER_TOKEN }
+  const { emulator } = await emulate(t, { permissionProvider })
+  assertNoSecret(emulator)
+  const error = await emulator
+    .askPermission(emulator.url, [], { token: BEARER })
+    .catch((reason) => reason)
+  assert.equal(error.status, 404)
+  assertNoSecret(error)
 })

@@ -144,6 +144,19 @@ function isObject(value) {
 }
 
 /**
+ * A property of the value itself, and not of its prototype.
+ *
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {unknown}
+ */
+function own(value, name) {
+  return isObject(value) && Object.hasOwn(value, name)
+    ? /** @type {any} */ (value)[name]
+    : undefined
+}
+
+/**
  * The type of a value, for an error message. The value itself may be a secret.
  *
  * @param {unknown} value
@@ -169,6 +182,7 @@ exports.integerInRange = integerInRange
 exports.isObject = isObject
 exports.object = object
 exports.oneOf = oneOf
+exports.own = own
 exports.string = string
 exports.typeName = typeName
 exports.useString = useString

@@ -76,19 +76,42 @@ test('every handler throws the VeltAuthError of the main entry point', async () 
   const source = `
     const { VeltAuthError } = require('velt-auth')
     for (const entry of ['express', 'fastify', 'fetch', 'koa', 'node']) {
-      const [make] = Object.values(require('velt-auth/' + entry))
-      try {
-        make({})
-      } catch (error) {
-        const isVeltAuthError = error instanceof VeltAuthError && error.constructor.name === 'VeltAuthError'
-        console.log(entry, isVeltAuthError, error.code)
+      for (const [name, make] of Object.entries(require('velt-auth/' + entry))) {
+        try {
+          make({})
+        } catch (error) {
+          const isVeltAuthError = error instanceof VeltAuthError && error.constructor.name === 'VeltAuthError'
+          console.log(entry, name, isVeltAuthError, error.code)
+        }
       }
     }
   `
-  const expected = ['express', 'fastify', 'fetch', 'koa', 'node'].map(
-    (entry) => `${entry} true ERR_VELT_CONFIG\n`,
+  const expected = ['express', 'fastify', 'fetch', 'koa', 'node'].flatMap((entry) =>
+    ['veltPermissionHandler', 'veltTokenHandler'].map(
+      (name) => `${entry} ${name} true ERR_VELT_CONFIG\n`,
+    ),
   )
   assert.equal(await release.node(installed, '--eval', source), expected.join(''))
+})
+
+test('the permission handler answers the emulator', async () => {
+  const source = `
+    const { createServer } = require('node:http')
+    const { startEmulator } = require('velt-auth/emulator')
+    const { veltPermissionHandler } = require('velt-auth/node')
+    const token = 'bearer'
+    const server = createServer(veltPermissionHandler({ token, authorize: () => true }))
+    server.listen(0, '127.0.0.1', async () => {
+      const emulator = await startEmulator()
+      const resource = { id: 'd', type: 'document', source: 'setDocuments', organizationId: 'o' }
+      const url = 'http://127.0.0.1:' + server.address().port
+      const [result] = await emulator.askPermission(url, [{ userId: 'ada', resource }], { token })
+      console.log(result.hasAccess)
+      server.close()
+      await emulator.close()
+    })
+  `
+  assert.equal(await release.node(installed, '--eval', source), 'true\n')
 })
 
 test('npm ci --omit=optional: the error message names the option', async () => {

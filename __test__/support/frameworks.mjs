@@ -1,10 +1,14 @@
 // The token endpoint mounted in each framework, as a request listener for `node:http`.
 
+import fastifyCors from '@fastify/cors'
 import { getRequestListener } from '@hono/node-server'
+import koaCors from '@koa/cors'
+import cors from 'cors'
 import express from 'express'
 import express4 from 'express4'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import { cors as honoCors } from 'hono/cors'
 import Koa from 'koa'
 import * as forExpress from 'velt-auth/express'
 import * as forFastify from 'velt-auth/fastify'
@@ -14,13 +18,17 @@ import * as forNode from 'velt-auth/node'
 
 export const PATH = '/api/velt/token'
 
+/** What an app's own middleware adds to the Vary header before the endpoint runs. */
+const VARY = 'Accept-Encoding'
+
 /**
- * `listener` makes a request listener from the handler's options. `header` reads a request header
- * from the arguments that the framework passes to `identify` and `onError`.
+ * `listener` makes a request listener from the handler's options. With `appCors`, the app also has the
+ * usual CORS middleware of the framework, with these options. `header` reads a request header from the
+ * arguments that the framework passes to `identify` and `onError`.
  */
 export const FRAMEWORKS = {
-  'Express 5': { listener: (options) => inExpress(express, options), header: get },
-  'Express 4': { listener: (options) => inExpress(express4, options), header: get },
+  'Express 5': { listener: inExpress(express), header: get },
+  'Express 4': { listener: inExpress(express4), header: get },
   'Fastify 5': { listener: inFastify, header: (request, name) => request.headers[name] },
   'Koa 3': { listener: inKoa, header: get },
   'Hono 4': { listener: inHono, header: (_request, name, c) => c.req.header(name) },
@@ -31,36 +39,59 @@ function get(request, name) {
   return request.get(name)
 }
 
-function inExpress(framework, options) {
-  const app = framework()
-  app.use(framework.json())
-  app.all(PATH, forExpress.veltTokenHandler(options))
-  return app
+function inExpress(framework) {
+  return (options, appCors) => {
+    const app = framework()
+    app.use(framework.json())
+    if (appCors) app.use((_req, res, next) => next(res.vary(VARY) && undefined), cors(appCors))
+    app.all(PATH, forExpress.veltTokenHandler(options))
+    return app
+  }
 }
 
-async function inFastify(options) {
+async function inFastify(options, appCors) {
   const app = fastify()
+  if (appCors) {
+    app.addHook('onRequest', async (_request, reply) => void reply.header('vary', VARY))
+    app.register(fastifyCors, appCors)
+  }
   app.register(forFastify.veltTokenHandler(options), { prefix: PATH })
   await app.ready()
   return app.routing
 }
 
-function inKoa(options) {
+function inKoa(options, appCors) {
   const app = new Koa()
   const handle = forKoa.veltTokenHandler(options)
+  if (appCors) {
+    app.use((ctx, next) => next(ctx.vary(VARY)))
+    app.use(koaCors(appCors))
+  }
   app.use((ctx, next) => (ctx.path === PATH ? handle(ctx) : next()))
   return app.callback()
 }
 
-function inHono(options) {
+function inHono(options, appCors) {
   const app = new Hono()
   const handle = forFetch.veltTokenHandler(options)
+  if (appCors) {
+    app.use((c, next) => {
+      c.header('vary', VARY)
+      return next()
+    })
+    app.use(honoCors(appCors))
+  }
   app.all(PATH, (c) => handle(c.req.raw, c))
   return getRequestListener(app.fetch)
 }
 
-function inNode(options) {
+function inNode(options, appCors) {
   const handle = forNode.veltTokenHandler(options)
-  return (req, res) =>
+  const withMiddleware = (req, res, next) => {
+    res.setHeader('vary', VARY)
+    cors(appCors)(req, res, next)
+  }
+  const route = (req, res) =>
     req.url.split('?')[0] === PATH ? handle(req, res) : res.writeHead(404).end()
+  return appCors ? (req, res) => withMiddleware(req, res, () => route(req, res)) : route
 }

@@ -15,6 +15,7 @@ const READERS_APPS = {
     declare const app: import('express').Express
     declare const requireLogin: import('express').RequestHandler
     declare const client: import('velt-auth').VeltAuthClient
+    declare const userOf: (authorization: string | undefined) => Promise<string | undefined>
     declare namespace Express {
       interface User { id: string; orgId: string; email: string }
       interface Request { user?: User }
@@ -47,6 +48,10 @@ const READERS_APPS = {
     declare const client: import('@veltdev/types').Velt
     declare const user: import('@veltdev/types').User`,
 }
+
+/** What a sample in every app may use without declaring it. */
+const COMMON = `
+  declare const permissions: { allows(userId: string, resourceId: string): Promise<boolean> }`
 
 const STRICT = {
   strict: true,
@@ -137,6 +142,7 @@ export async function compileSamples(samples) {
 
 async function compileInApp(folder, declarations, samples, errors) {
   await writeFile(join(folder, 'app.d.ts'), declarations)
+  await writeFile(join(folder, 'common.d.ts'), COMMON)
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: STRICT }))
   for (const [index, { language, line, imports, code }] of samples.entries()) {
     const name = `${index}.${language.endsWith('x') ? 'tsx' : 'ts'}`

@@ -17,7 +17,7 @@ import {
 } from 'velt-auth'
 import { createAuthProvider, fetchVeltToken, VeltTokenError } from 'velt-auth/browser'
 import { type Emulator, startEmulator } from 'velt-auth/emulator'
-import { veltTokenHandler } from 'velt-auth/express'
+import { type PermissionQuery, veltPermissionHandler, veltTokenHandler } from 'velt-auth/express'
 import * as fastify from 'velt-auth/fastify'
 import * as web from 'velt-auth/fetch'
 import * as koa from 'velt-auth/koa'
@@ -73,6 +73,40 @@ const response: Promise<Response> = POST(new Request('http://localhost'))
 const inHono = web.veltTokenHandler({ client, identify: (_request, c: Context) => c.get('user') })
 new Hono().all('/api/velt/token', (c) => inHono(c.req.raw, c))
 
+/** `type` decides which other fields a resource has. `source` is an open list. */
+function authorize({ userId, resource }: PermissionQuery) {
+  if (resource.type === 'document') return resource.parentFolderId !== 'secret'
+  if (resource.type === 'context') return resource.context.access.entityId === userId
+  // @ts-expect-error an organization is in no folder
+  resource.parentFolderId
+  // @ts-expect-error Velt knows no such type
+  if (resource.type === 'team') return false
+  return resource.source === 'identify' || resource.source === 'a call that Velt may add'
+}
+
+const permissionToken: string | undefined = process.env.VELT_PERMISSION_TOKEN
+app.all('/api/velt/permissions', veltPermissionHandler({ token: permissionToken, authorize }))
+Fastify().register(
+  fastify.veltPermissionHandler({
+    token: ['current', 'next'],
+    authorize: async () => ({ hasAccess: true, accessRole: 'viewer', expiresIn: 600 }),
+    timeout: 1000,
+    maxConcurrency: 4,
+    onError: (error, query) => console.error(error, query?.userId),
+  }),
+  { prefix: '/api/velt/permissions' },
+)
+new Koa().use(
+  koa.veltPermissionHandler({
+    allowUnauthenticated: true,
+    authorize: () => ({ hasAccess: false, accessRole: null }),
+    cors: { origins: ['http://localhost:5173'] },
+  }),
+)
+createServer(node.veltPermissionHandler({ token: 'secret', authorize: () => false }))
+const permissions = web.veltPermissionHandler({ token: 'secret', authorize })
+new Hono().all('/api/velt/permissions', (c) => permissions(c.req.raw))
+
 const provider: VeltAuthProvider = createAuthProvider({ user: { userId: 'ada' } })
 const fetched: VeltToken = await fetchVeltToken('/token', { fresh: true })
 try {
@@ -83,6 +117,13 @@ try {
 
 const emulator: Emulator = await startEmulator({ port: 0 })
 emulator.fault({ error: { status: 'UNAVAILABLE' }, times: 2 })
+const renewed: string = emulator.resetAuthToken()
+const asked: PermissionQuery = {
+  userId: 'ada',
+  resource: { id: 'plan', type: 'document', source: 'setDocuments', organizationId: 'acme' },
+}
+const [permission] = await emulator.askPermission('http://localhost/', [asked], { token: renewed })
+const until: number | undefined = permission?.expiresAt
 
 // @ts-expect-error the id is required
 generateVeltAuthToken({ organizationId: 'acme' })
@@ -94,6 +135,14 @@ generateVeltAuthToken({ userId: 'ada', role: 'admin' })
 new VeltAuthClient({ timeOut: 5 })
 // @ts-expect-error the constructor is private
 new VeltAuthError()
+// @ts-expect-error authorize is required
+veltPermissionHandler({ token: 'secret' })
+// @ts-expect-error the end is a duration, `expiresIn`
+veltPermissionHandler({ token: '', authorize: () => ({ hasAccess: true, expiresAt: 1 }) })
+// @ts-expect-error Velt has no such role
+veltPermissionHandler({ token: '', authorize: () => ({ hasAccess: true, accessRole: 'owner' }) })
+// @ts-expect-error `undefined` is not an answer
+veltPermissionHandler({ token: '', authorize: () => undefined })
 // @ts-expect-error identify is required
 veltTokenHandler({ client })
 // @ts-expect-error the context must have the type that `identify` takes
@@ -103,4 +152,4 @@ createAuthProvider({ user: { name: 'Ada' } })
 // @ts-expect-error Velt has no such role
 const role: VeltResource['accessRole'] = 'owner'
 
-export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token }
+export { expiresAt, fetched, provider, rejected, response, role, sameText, text, token, until }

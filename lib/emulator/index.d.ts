@@ -106,12 +106,20 @@ export interface Emulator extends AsyncDisposable {
    * Asks a permission provider, as Velt's servers do: sends the queries in one POST request, and checks
    * that the answer has the format of Velt's reference. `veltPermissionHandler` makes such an endpoint.
    *
-   * ```js
-   * const query = {
-   *   userId: 'ada',
-   *   resource: { id: 'plan', type: 'document', source: 'setDocuments', organizationId: 'acme' },
-   * }
-   * const [{ hasAccess }] = await emulator.askPermission(url, [query], { token: 'secret' })
+   * ```ts
+   * const emulator = await startEmulator()
+   * const resource = {
+   *   id: 'plan',
+   *   type: 'document',
+   *   source: 'setDocuments',
+   *   organizationId: 'acme',
+   * } as const
+   * const [result] = await emulator.askPermission(
+   *   'http://localhost:3000/api/velt/permissions',
+   *   [{ userId: 'ada', resource }],
+   *   { token: 'secret' },
+   * )
+   * console.log(result?.hasAccess)
    * ```
    *
    * @param options `token` is the bearer token. Without it, the request has no `Authorization` header.

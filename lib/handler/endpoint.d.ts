@@ -44,6 +44,32 @@ export interface TokenHandlerOptions<Args extends unknown[]> {
    * Default: `console.error`.
    */
   onError?: ((error: unknown, ...args: Args) => void) | undefined
+  /**
+   * Lets pages on other origins use the endpoint. Mount the handler for all methods: with this option it
+   * responds to the OPTIONS requests (preflight) of these origins. Default: no CORS headers, so only pages
+   * on the endpoint's own origin can read its responses.
+   */
+  cors?: CorsOptions | undefined
+}
+
+/** CORS: which pages on other origins can read the responses of an endpoint. */
+export interface CorsOptions {
+  /**
+   * The origins of these pages, exactly as browsers send them: scheme, host, and a port that is not the
+   * default, such as `'https://app.example.com'` or `'http://localhost:5173'`. `['*']` allows every site.
+   */
+  origins: readonly string[]
+  /**
+   * `true` if the pages send cookies: `credentials: 'include'` in `velt-auth/browser`. A bearer token in
+   * the `Authorization` header does not need this. `true` together with the origin `'*'` is an error.
+   * Default: `false`.
+   */
+  credentials?: boolean | undefined
+  /**
+   * The names of request headers that the pages send besides `Authorization`, `Cache-Control` and
+   * `Content-Type`, such as `['X-CSRF-Token']`. Default: none.
+   */
+  headers?: readonly string[] | undefined
 }
 
 /** The JSON body of every response without a token. */

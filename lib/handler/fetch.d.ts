@@ -1,6 +1,13 @@
 import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions<Context = unknown> = Options<[request: Request, context: Context]>
+export type {
+  PermissionAnswer,
+  PermissionHandlerOptions,
+  PermissionProblem,
+  PermissionQuery,
+} from './permissions.js'
 export type { TokenProblem }
 
 /**
@@ -51,3 +58,28 @@ export type { TokenProblem }
 export function veltTokenHandler<Context = unknown>(
   options: TokenHandlerOptions<Context>,
 ): (request: Request, context?: Context) => Promise<Response>
+
+/**
+ * Makes the endpoint of Velt's permission provider, which takes a Web `Request` and returns a
+ * `Response`: Velt asks it whether a user has access to an organization, a folder or a document. It
+ * denies by default. docs/permissions.md explains it.
+ *
+ * ```js
+ * const handle = veltPermissionHandler({
+ *   token: process.env.VELT_PERMISSION_TOKEN,
+ *   authorize: ({ userId, resource }) => permissions.allows(userId, resource.id),
+ * })
+ * app.all('/api/velt/permissions', (c) => handle(c.req.raw)) // Hono
+ * ```
+ *
+ * `permissions` is your own code.
+ *
+ * The endpoint responds with Velt's format, or with a {@link PermissionProblem} and status 400, 401,
+ * 405, 408, 413 or 500. Every response has `Cache-Control: no-store`. The promise never rejects.
+ *
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltPermissionHandler`
+ *   itself throws this error, so you find a wrong option when the server starts.
+ */
+export function veltPermissionHandler(
+  options: PermissionHandlerOptions,
+): (request: Request) => Promise<Response>

@@ -1,5 +1,7 @@
 'use strict'
 
+const { Readable } = require('node:stream')
+const { createPermissionHandler } = require('./permission-handler.js')
 const { createTokenHandler } = require('./token-handler.js')
 
 /**
@@ -14,14 +16,40 @@ function veltTokenHandler(options) {
    * @param {Context} context the second argument, if the framework passes one
    */
   return async function veltToken(request, context) {
-    const endpointRequest = {
-      method: request.method,
-      cacheControl: request.headers.get('cache-control'),
-      isClosed: () => request.signal.aborted,
-    }
-    const { status, headers, body } = await handle(endpointRequest, request, context)
-    return new Response(body, { status, headers })
+    return toResponse(await handle(toEndpointRequest(request), request, context))
   }
 }
 
+/** @param {import('./fetch.js').PermissionHandlerOptions} options */
+function veltPermissionHandler(options) {
+  const handle = createPermissionHandler(options)
+
+  /** @param {Request} request */
+  return async function veltPermissions(request) {
+    return toResponse(await handle(toEndpointRequest(request), () => toBody(request)))
+  }
+}
+
+/** @param {Request} request @returns {import('./responses.js').EndpointRequest} */
+function toEndpointRequest(request) {
+  return {
+    method: request.method,
+    header: (name) => request.headers.get(name),
+    isClosed: () => request.signal.aborted,
+  }
+}
+
+/** @param {Request} request @returns {import('./body.js').Body} */
+function toBody(request) {
+  if (request.bodyUsed) return { parsed: undefined }
+  const { body } = request
+  return { stream: body ? Readable.fromWeb(/** @type {any} */ (body)) : Readable.from([]) }
+}
+
+/** @param {import('./responses.js').EndpointResponse} response */
+function toResponse({ status, headers, body }) {
+  return new Response(body, { status, headers })
+}
+
+exports.veltPermissionHandler = veltPermissionHandler
 exports.veltTokenHandler = veltTokenHandler

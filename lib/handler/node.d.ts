@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TokenHandlerOptions as Options, TokenProblem } from './endpoint.js'
+import type { PermissionHandlerOptions } from './permissions.js'
 
 export type TokenHandlerOptions = Options<[req: IncomingMessage]>
+export type {
+  PermissionAnswer,
+  PermissionHandlerOptions,
+  PermissionProblem,
+  PermissionQuery,
+} from './permissions.js'
 export type { TokenProblem }
 
 /**
@@ -26,4 +33,32 @@ export type { TokenProblem }
  */
 export function veltTokenHandler(
   options: TokenHandlerOptions,
+): (req: IncomingMessage, res: ServerResponse) => Promise<void>
+
+/**
+ * Makes the endpoint of Velt's permission provider for `node:http`: Velt asks it whether a user has
+ * access to an organization, a folder or a document. It denies by default. docs/permissions.md
+ * explains it.
+ *
+ * ```js
+ * import { createServer } from 'node:http'
+ * import { veltPermissionHandler } from 'velt-auth/node'
+ *
+ * const handle = veltPermissionHandler({
+ *   token: process.env.VELT_PERMISSION_TOKEN,
+ *   authorize: ({ userId, resource }) => permissions.allows(userId, resource.id),
+ * })
+ * createServer((req, res) => (req.url === '/api/velt/permissions' ? handle(req, res) : site(req, res)))
+ * ```
+ *
+ * `permissions` and `site` are your own code.
+ *
+ * The endpoint responds with Velt's format, or with a {@link PermissionProblem} and status 400, 401,
+ * 405, 408, 413 or 500. Every response has `Cache-Control: no-store`. The promise never rejects.
+ *
+ * @throws {VeltAuthError} `ERR_VELT_CONFIG` if an option is missing or wrong. `veltPermissionHandler`
+ *   itself throws this error, so you find a wrong option when the server starts.
+ */
+export function veltPermissionHandler(
+  options: PermissionHandlerOptions,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void>

@@ -2,23 +2,41 @@
 
 'use strict'
 
+const { createPermissionHandler } = require('./permission-handler.js')
 const { createTokenHandler } = require('./token-handler.js')
-const { toEndpointRequest } = require('./node-request.js')
+const { toBody, toEndpointRequest } = require('./node-request.js')
+
+/**
+ * @typedef {import('node:http').IncomingMessage} IncomingMessage
+ * @typedef {import('node:http').ServerResponse} ServerResponse
+ */
 
 /** @param {import('./node.js').TokenHandlerOptions} options */
 function veltTokenHandler(options) {
   const handle = createTokenHandler(options)
 
-  /**
-   * @param {import('node:http').IncomingMessage} req
-   * @param {import('node:http').ServerResponse} res
-   */
+  /** @param {IncomingMessage} req @param {ServerResponse} res */
   return async function veltToken(req, res) {
-    const { status, headers, body } = await handle(toEndpointRequest(req, res), req)
-    // Another middleware has already sent a response, for example one for a timeout.
-    if (res.headersSent) return
-    res.writeHead(status, headers).end(body)
+    send(res, await handle(toEndpointRequest(req, res), req))
   }
 }
 
+/** @param {import('./node.js').PermissionHandlerOptions} options */
+function veltPermissionHandler(options) {
+  const handle = createPermissionHandler(options)
+
+  /** @param {IncomingMessage & { body?: unknown }} req `body` is set by body parsers @param {ServerResponse} res */
+  return async function veltPermissions(req, res) {
+    send(res, await handle(toEndpointRequest(req, res), () => toBody(req, req.body)))
+  }
+}
+
+/** @param {ServerResponse} res @param {import('./responses.js').EndpointResponse} response */
+function send(res, { status, headers, body }) {
+  // Another middleware has already sent a response, for example one for a timeout.
+  if (res.headersSent) return
+  res.writeHead(status, headers).end(body)
+}
+
+exports.veltPermissionHandler = veltPermissionHandler
 exports.veltTokenHandler = veltTokenHandler

@@ -5,23 +5,19 @@
 
 const { VeltAuthError, invalidInput } = require('../errors.js')
 const { arrayOf, isObject, object, oneOf } = require('../validate.js')
+const { callback, logError, reportError } = require('./callbacks.js')
+const { corsOptions, withCors } = require('./cors.js')
+const { jsonResponse, methodNotAllowed, problemResponse } = require('./responses.js')
 
 /**
- * The parts of an HTTP request that the endpoint uses. Each adapter makes this object. `isClosed` says
- * whether the browser has closed the connection.
- *
- * @typedef {{ method?: string, cacheControl?: string | null, isClosed: () => boolean }} EndpointRequest
- * @typedef {{ status: number, headers: Record<string, string>, body: string }} EndpointResponse
- * @typedef {import('./endpoint.js').TokenProblem['error']['code']} ProblemCode
+ * @typedef {import('./responses.js').EndpointRequest} EndpointRequest
+ * @typedef {import('./responses.js').EndpointResponse} EndpointResponse
+ * @typedef {Exclude<import('./endpoint.js').TokenProblem['error']['code'], 'method_not_allowed'>} ProblemCode
  */
 
-/**
- * The problems that the browser gets. Only `onError` gets the cause, since the cause may be confidential.
- * A 405 has its own message, with the names of the methods.
- */
+/** The problems that the browser gets. Only `onError` gets the cause, since the cause may be confidential. */
 const PROBLEMS = /** @type {Record<ProblemCode, { status: number, message: string }>} */ ({
   unauthenticated: { status: 401, message: 'Sign in first.' },
-  method_not_allowed: { status: 405, message: 'Use another method.' },
   rate_limited: { status: 429, message: 'Too many token requests; try again later.' },
   server_error: { status: 500, message: 'The token endpoint is not set up correctly.' },
   upstream_error: { status: 502, message: 'Could not obtain a token.' },
@@ -55,6 +51,7 @@ const validateOptions = object({
   identify: callback,
   methods: arrayOf(oneOf('GET', 'POST')),
   onError: callback,
+  cors: corsOptions,
 })
 
 /**
@@ -63,14 +60,13 @@ const validateOptions = object({
  * @returns {(request: EndpointRequest, ...args: Args) => Promise<EndpointResponse>}
  */
 function createTokenHandler(options) {
-  const { client, identify, methods, onError } = completeOptions(options)
+  const { client, identify, methods, onError, cors } = completeOptions(options)
+  return withCors(cors, methods, handle)
 
-  return async ({ method, cacheControl, isClosed }, ...args) => {
+  /** @param {EndpointRequest} request @param {Args} args */
+  async function handle({ method, header, isClosed }, ...args) {
     if (!methods.includes(/** @type {any} */ (method))) {
-      return problemResponse('method_not_allowed', {
-        message: `Use ${methods.join(' or ')}.`,
-        headers: { allow: methods.join(', ') },
-      })
+      return methodNotAllowed(methods)
     }
     let user
     try {
@@ -79,10 +75,10 @@ function createTokenHandler(options) {
       return failed(error, 'The server could not determine the user.')
     }
     if (user === null || user === undefined || user === false) {
-      return problemResponse('unauthenticated')
+      return problem('unauthenticated')
     }
     try {
-      return jsonResponse(200, await requestToken(client, user, cacheControl))
+      return jsonResponse(200, await requestToken(client, user, header('cache-control')))
     } catch (error) {
       return failed(error)
     }
@@ -107,10 +103,10 @@ const NO_CACHE_MAX_AGE = 10_000
  *
  * @param {import('./endpoint.js').TokenClient} client
  * @param {import('../../index.js').VeltUser | string} user
- * @param {string | null | undefined} cacheControl
+ * @param {ReturnType<EndpointRequest['header']>} cacheControl
  */
 function requestToken(client, user, cacheControl) {
-  const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(cacheControl ?? '')
+  const noCache = /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(String(cacheControl ?? ''))
   return client.getToken(user, noCache ? { maxAge: NO_CACHE_MAX_AGE } : undefined)
 }
 
@@ -124,7 +120,7 @@ function completeOptions(options) {
     throw invalidInput(CODE, 'pass one object: veltTokenHandler({ client, identify }).')
   }
   const given = validateOptions(options, 'options', CODE)
-  const { client, identify, methods = ['POST'], onError = logError } = given
+  const { client, identify, methods = ['POST'], onError = logError, cors } = given
   if (client === undefined) throw invalidInput(CODE, 'client is missing: pass a VeltAuthClient.')
   if (identify === undefined) {
     throw invalidInput(
@@ -136,7 +132,7 @@ function completeOptions(options) {
   if (methods.length === 0) {
     throw invalidInput(CODE, "options.methods must list 'POST', 'GET' or both.")
   }
-  return { client, identify, methods, onError }
+  return { client, identify, methods, onError, cors }
 }
 
 /**
@@ -150,76 +146,28 @@ function tokenClient(value, path, code) {
   throw invalidInput(code, `${path} must be a VeltAuthClient.`)
 }
 
-/** @type {import('../validate.js').Validator<(...args: any[]) => any>} */
-function callback(value, path, code) {
-  if (typeof value === 'function') return /** @type {() => any} */ (value)
-  throw invalidInput(code, `${path} must be a function.`)
-}
-
-/** @param {unknown} error */
-function logError(error) {
-  console.error(error)
-}
-
-/**
- * @template {unknown[]} Args
- * @param {(error: unknown, ...args: Args) => void} onError
- * @param {unknown} error
- * @param {Args} args
- */
-async function reportError(onError, error, args) {
-  try {
-    // `onError` may be an async function. `await` prevents that its rejection is unhandled.
-    await onError(error, ...args)
-  } catch (onErrorFailure) {
-    // `onError` may have failed before it logged the original error.
-    logError(error)
-    logError(onErrorFailure)
-  }
-}
-
 /**
  * @param {unknown} error
  * @param {string} [message] for an error that is not a `VeltAuthError`
  */
 function errorResponse(error, message) {
-  if (!(error instanceof VeltAuthError)) return problemResponse('server_error', { message })
+  if (!(error instanceof VeltAuthError)) return problem('server_error', { message })
   // The browser must not retry after a permanent failure, such as a certificate that is not
   // trusted.
   const isPermanent = error.code === 'ERR_VELT_NETWORK' && !error.retryable
   const code = isPermanent ? 'upstream_error' : (UPSTREAM_PROBLEMS[error.code] ?? 'server_error')
   const seconds = Math.ceil((error.retryAfter ?? 0) / 1000) || DEFAULT_RETRY_AFTER
   const hasRetryAfter = code === 'rate_limited' || code === 'unavailable'
-  return problemResponse(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})
+  return problem(code, hasRetryAfter ? { headers: { 'retry-after': String(seconds) } } : {})
 }
 
 /**
  * @param {ProblemCode} code
  * @param {{ message?: string, headers?: Record<string, string> }} [details]
  */
-function problemResponse(code, { message = PROBLEMS[code].message, headers } = {}) {
+function problem(code, { message = PROBLEMS[code].message, headers } = {}) {
   const { status } = PROBLEMS[code]
-  return jsonResponse(status, { error: { code, message, retryable: RETRYABLE.has(code) } }, headers)
-}
-
-/**
- * @param {number} status
- * @param {object} value
- * @param {Record<string, string>} [headers]
- * @returns {EndpointResponse}
- */
-function jsonResponse(status, value, headers) {
-  const body = JSON.stringify(value)
-  return {
-    status,
-    headers: {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': String(Buffer.byteLength(body)),
-      'cache-control': 'no-store',
-      ...headers,
-    },
-    body,
-  }
+  return problemResponse(status, { code, message, retryable: RETRYABLE.has(code) }, headers)
 }
 
 exports.createTokenHandler = createTokenHandler

@@ -84,7 +84,11 @@ async function bundle(folder) {
   const json = { contents: JSON.stringify({ version }), loader: 'json' }
   const { metafile } = await build({
     absWorkingDir: CHECKOUT,
-    entryPoints: ['lib/client.js', 'lib/handler/token-handler.js'],
+    entryPoints: [
+      'lib/client.js',
+      'lib/handler/permission-handler.js',
+      'lib/handler/token-handler.js',
+    ],
     outbase: '.',
     outdir: folder,
     bundle: true,

@@ -53,6 +53,17 @@ createServer(
     onError: undefined,
   }),
 )
+createServer(
+  node.veltPermissionHandler({
+    authorize: () => ({ hasAccess: true, accessRole: undefined, expiresIn: number }),
+    token: text,
+    allowUnauthenticated: undefined,
+    timeout: number,
+    maxConcurrency: number,
+    cors: undefined,
+    onError: undefined,
+  }),
+)
 export const POST = web.veltTokenHandler({ client, identify: async () => user })
 
 export const emulator: Emulator = await startEmulator({
@@ -63,5 +74,9 @@ export const emulator: Emulator = await startEmulator({
   tls: undefined,
   tokenLifetime: number,
   now: undefined,
+  requireJwtToken: undefined,
+  allowedDomains: undefined,
+  permissionProvider: { url: '', token: text },
 })
+export const results = emulator.askPermission('', [], { token: text })
 emulator.fault({ times: number, delay: number, status: number, retryAfter: text, body: text })
