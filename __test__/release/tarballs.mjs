@@ -27,7 +27,7 @@ test('the main package contains its JavaScript, types and docs, and nothing else
   const adapters = ['fastify', 'fetch', 'koa', 'node-request', 'node']
   const bundles = ['permission-handler', 'token-handler']
   const handler = [...adapters, ...bundles].map((name) => `lib/handler/${name}.js`)
-  const code = ['lib/client.js', ...emulator, ...handler, 'lib/server-only.js']
+  const code = ['lib/client.js', 'lib/cli/main.js', ...emulator, ...handler, 'lib/server-only.js']
   const docs = readdirSync(join(STAGE, '..', 'docs')).map((name) => `docs/${name}`)
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
   assert.deepEqual(files, [...others, ...code, ...docs].sort())
