@@ -19,7 +19,7 @@ const list = (name) =>
     .map((path) => path.replace('package/', ''))
     .sort()
 
-test('the main package contains its JavaScript, types and docs, and nothing else', () => {
+test('the main package contains its JavaScript and types, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
   const emulator = readdirSync(join(STAGE, '..', 'lib/emulator'))
     .filter((name) => name.endsWith('.js'))
@@ -28,14 +28,13 @@ test('the main package contains its JavaScript, types and docs, and nothing else
   const bundles = ['permission-handler', 'token-handler']
   const handler = [...adapters, ...bundles].map((name) => `lib/handler/${name}.js`)
   const code = ['lib/client.js', 'lib/cli/main.js', ...emulator, ...handler, 'lib/server-only.js']
-  const docs = readdirSync(join(STAGE, '..', 'docs')).map((name) => `docs/${name}`)
   const others = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...others, ...code, ...docs].sort())
+  assert.deepEqual(files, [...others, ...code].sort())
   assert.ok(
     !list('velt-auth').includes('lib/addon.d.ts'),
     'lib/addon.d.ts is only for the checkout',
   )
-  assert.ok(statSync(tarball('velt-auth')).size < 100_000)
+  assert.ok(statSync(tarball('velt-auth')).size < 80_000)
 })
 
 test('the main package depends only on the platform packages, in its own version', () => {

@@ -3,7 +3,7 @@
 'use strict'
 
 const { isIP } = require('node:net')
-const { failure, ok, skipped } = require('./result.js')
+const { DOCS, failure, ok, skipped } = require('./result.js')
 
 /**
  * @typedef {import('./connection.js').Attempt} Attempt
@@ -134,7 +134,7 @@ const CERTIFICATE_FAILURES = {
   ],
   CA_AS_SERVER: [
     'The certificate is that of an authority (CA:TRUE). The addon does not accept it for a server',
-    'Make a server certificate with CA:FALSE: docs/emulator.md has the command.',
+    `Make a server certificate with CA:FALSE: ${DOCS}/emulator.md has the command.`,
   ],
   CERTIFICATE: ['The certificate is invalid', TRUST],
 }

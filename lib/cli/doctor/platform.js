@@ -4,7 +4,7 @@
 
 const { basename } = require('node:path')
 const { version } = require('../../../package.json')
-const { failure, ok } = require('./result.js')
+const { DOCS, failure, ok } = require('./result.js')
 
 function nodeVersion() {
   const { platform, arch } = process
@@ -24,8 +24,8 @@ function addon() {
     require('../../client.js')
   } catch (error) {
     const { message } = /** @type {Error} */ (error)
-    const page = 'docs/install.md, "When the addon is missing"'
-    return failure('addon', message, `Do what this message says. More: ${page}.`)
+    const page = `${DOCS}/install.md#when-the-addon-is-missing`
+    return failure('addon', message, `Do what this message says. More: ${page}`)
   }
   const file = Object.keys(require.cache).find((path) => path.endsWith('.node')) ?? ''
   return ok('addon', `${basename(file)}, version ${version}`)

@@ -6,7 +6,7 @@ const { performance } = require('node:perf_hooks')
 const { rootCertificates } = require('node:tls')
 const { certificateFailure } = require('./network.js')
 const { connectRedis, RespError } = require('./resp.js')
-const { failure, ok, skipped, warning } = require('./result.js')
+const { DOCS, failure, ok, skipped, warning } = require('./result.js')
 
 /**
  * @typedef {import('./resp.js').Reply} Reply
@@ -210,7 +210,7 @@ async function permissions(redis, info) {
   const name = 'permissions'
   const user = await redis.send('ACL', 'WHOAMI')
   const who = typeof user === 'string' ? `user ${user}` : 'the user'
-  const cure = 'docs/caching.md has the line ACL SETUSER with all permissions ("Redis settings").'
+  const cure = `Use the line ACL SETUSER in ${DOCS}/caching.md#redis-settings`
   const errors = await trial(redis, info?.cluster_enabled === '1')
   if (errors.length === 0) return ok(name, `${who} may use all commands`)
   const [first] = errors
@@ -304,7 +304,7 @@ function replication({ role, connected_slaves: replicas = '0', min_slaves_good_s
     name,
     `${replicas} replicas, and min-replicas-to-write is not set. In a network partition, an old master ` +
       'can accept invalidations that the new master does not get.',
-    'Set min-replicas-to-write 1 and min-replicas-max-lag 10: see docs/caching.md, "Redis settings".',
+    `Set min-replicas-to-write 1 and min-replicas-max-lag 10: ${DOCS}/caching.md#redis-settings`,
   )
 }
 

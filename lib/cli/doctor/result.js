@@ -12,6 +12,9 @@
  * @property {string} [cure]
  */
 
+/** Where the documents are: the package does not contain them. */
+const DOCS = 'https://github.com/velt-auth/velt-auth/blob/main/docs'
+
 /** @param {string} name @param {string} detail @returns {Result} */
 function ok(name, detail) {
   return { name, status: 'ok', detail }
@@ -32,6 +35,7 @@ function skipped(name, detail, cure) {
   return { name, status: 'skipped', detail, ...(cure && { cure }) }
 }
 
+exports.DOCS = DOCS
 exports.failure = failure
 exports.ok = ok
 exports.skipped = skipped
