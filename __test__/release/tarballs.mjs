@@ -19,7 +19,7 @@ const list = (name) =>
     .map((path) => path.replace('package/', ''))
     .sort()
 
-test('the main package contains its JavaScript, types and docs, and nothing else', () => {
+test('the main package contains its JavaScript and types, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
   const emulator = readdirSync(join(STAGE, '..', 'lib/emulator'))
     .filter((name) => name.endsWith('.js'))
@@ -29,18 +29,14 @@ test('the main package contains its JavaScript, types and docs, and nothing else
   const handler = [...adapters, ...bundles].map((name) => `lib/handler/${name}.js`)
   const otel = ['attributes', 'index', 'instrumentation', 'metrics', 'spans']
   const others = ['no-addons', 'server-only', ...otel.map((name) => `otel/${name}`)]
-  const code = ['client', ...others].map((name) => `lib/${name}.js`)
-  // Not in the package: the benchmark, and how to release.
-  const docs = readdirSync(join(STAGE, '..', 'docs'))
-    .filter((name) => !['performance.md', 'releasing.md'].includes(name))
-    .map((name) => `docs/${name}`)
+  const code = ['client', 'cli/main', ...others].map((name) => `lib/${name}.js`)
   const root = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...root, ...code, ...emulator, ...handler, ...docs].sort())
+  assert.deepEqual(files, [...root, ...code, ...emulator, ...handler].sort())
   assert.ok(
     !list('velt-auth').includes('lib/addon.d.ts'),
     'lib/addon.d.ts is only for the checkout',
   )
-  assert.ok(statSync(tarball('velt-auth')).size < 130_000)
+  assert.ok(statSync(tarball('velt-auth')).size < 80_000)
 })
 
 test('the main package depends only on the platform packages, in its own version', () => {

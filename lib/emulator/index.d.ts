@@ -54,6 +54,11 @@ export interface EmulatorOptions {
   /** Returns the time for `iat` and `exp`, as Unix time in milliseconds. Default: `Date.now`. */
   now?: (() => number) | undefined
   /**
+   * Called with each request when it has been received and recorded, before the response. `closed` of the
+   * request tells when the response is complete. Use it to log requests.
+   */
+  onRequest?: ((request: RecordedRequest) => void) | undefined
+  /**
    * The toggle *Require JWT Token* of Velt's console, as `/v2/workspace/apikeyconfig/get` returns it. It
    * changes nothing else: the emulator makes tokens in both cases. Default: true.
    */

@@ -12,6 +12,7 @@ const https = require('node:https')
 const { inspect } = require('node:util')
 const { respond, sentPermissions } = require('./api.js')
 const { askPermission } = require('./ask-permission.js')
+const { control, isControl } = require('./control.js')
 const { FaultQueue, sendResponse } = require('./faults.js')
 const { sign, verify } = require('./jwt.js')
 const { checkCredential, checkOptions } = require('./options.js')
@@ -35,7 +36,7 @@ async function startEmulator(options = {}) {
   checkOptions(options)
   const { port = 0, host = '127.0.0.1', apiKey = 'emulator-api-key', tls } = options
   const { tokenLifetime = 48 * HOURS, now = Date.now } = options
-  const { authToken = 'emulator-auth-token' } = options
+  const { authToken = 'emulator-auth-token', onRequest } = options
   const secret = randomBytes(32)
   const account = {
     apiKey,
@@ -66,7 +67,12 @@ async function startEmulator(options = {}) {
     if (!socket) return
     const request = await record(req, res)
     if (!request) return
+    if (isControl(request)) {
+      await sendResponse({}, () => control(request, emulator), request, res, socket)
+      return
+    }
     requests.push(request)
+    onRequest?.(request)
     const fault = faults.take(request) ?? {}
     await sendResponse(fault, () => respond(request, account), request, res, socket)
   })

@@ -31,6 +31,9 @@ const OPTIONS = {
   now: (now) => {
     if (typeof now !== 'function') throw new TypeError('now must be a function')
   },
+  onRequest: (listener) => {
+    if (typeof listener !== 'function') throw new TypeError('onRequest must be a function')
+  },
   requireJwtToken: (required) => {
     if (typeof required !== 'boolean') throw new TypeError('requireJwtToken must be a boolean')
   },

@@ -76,30 +76,40 @@ async function packMain() {
 
 /**
  * Bundles the modules behind the entry points, because finding and reading many small files is a third
- * of the load time. The version is compiled in.
+ * of the load time. The command line is also minified: 27 kB of the tarball become 18 kB.
  *
  * @returns {Promise<string[]>} the source files that the bundles contain
  */
 async function bundle(folder) {
+  const handlers = ['lib/handler/permission-handler.js', 'lib/handler/token-handler.js']
+  const bundles = [
+    { entryPoints: ['lib/client.js', ...handlers], keepNames: true },
+    {
+      entryPoints: ['lib/cli/main.js'],
+      external: ['./lib/client.js', './lib/emulator/*'],
+      minify: true,
+    },
+  ]
+  const inputs = await Promise.all(bundles.map((options) => bundleFiles(folder, options)))
+  return inputs.flat()
+}
+
+/** Runs esbuild. The version is compiled in. @returns {Promise<string[]>} the source files */
+async function bundleFiles(folder, { external = [], ...options }) {
   const json = { contents: JSON.stringify({ version }), loader: 'json' }
   const { metafile } = await build({
     absWorkingDir: CHECKOUT,
-    entryPoints: [
-      'lib/client.js',
-      'lib/handler/permission-handler.js',
-      'lib/handler/token-handler.js',
-    ],
     outbase: '.',
     outdir: folder,
     bundle: true,
     platform: 'node',
     target: `node${engines.node.match(/\d+/)}`,
-    external: ['velt-auth-*'],
-    keepNames: true,
+    external: ['velt-auth-*', ...external],
     plugins: [
       { name: 'version', setup: ({ onLoad }) => onLoad({ filter: /package\.json$/ }, () => json) },
     ],
     metafile: true,
+    ...options,
   })
   return Object.keys(metafile.inputs)
 }
