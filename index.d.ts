@@ -129,7 +129,7 @@ export interface VeltAuthClientOptions {
    * The auth token from console.velt.dev. Required. Keep it secret. Default: the environment variable
    * `VELT_AUTH_TOKEN`.
    *
-   * To change the auth token without a restart, pass one of these (docs/rotation.md explains them):
+   * To change the auth token without a restart, pass one of these ({@link https://github.com/velt-auth/velt-auth/blob/main/docs/rotation.md docs/rotation.md} explains them):
    *
    * - A list of two: the current auth token and the next one. The one that worked last is used. If Velt
    *   refuses it, the other one is tried once for all calls that wait.
@@ -198,7 +198,7 @@ export interface VeltCredentialRefusal {
   error: VeltAuthError
 }
 
-/** Options of the token cache. docs/caching.md explains them. */
+/** Options of the token cache. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/caching.md docs/caching.md} explains them. */
 export interface VeltCacheOptions {
   /**
    * The number of tokens that this process keeps. A token takes about 1.3 kB. When the cache is full, the
@@ -503,7 +503,7 @@ export function generateVeltAuthToken(
 
 /**
  * A call of `getToken`, `generateToken` or `permissions`, in the tracing channel `velt-auth:token`. All
- * events of a call have the same object. docs/observability.md describes the channels.
+ * events of a call have the same object. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/observability.md docs/observability.md} describes the channels.
  */
 export interface VeltTokenMessage {
   /** The method that was called. */

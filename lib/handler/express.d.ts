@@ -34,7 +34,7 @@ export function veltTokenHandler(options: TokenHandlerOptions): RequestHandler
 
 /**
  * Makes the endpoint of Velt's permission provider for Express 4 and 5: Velt asks it whether a user
- * has access to an organization, a folder or a document. It denies by default. docs/permissions.md
+ * has access to an organization, a folder or a document. It denies by default. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/permissions.md docs/permissions.md}
  * explains it.
  *
  * ```js

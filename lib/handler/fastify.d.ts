@@ -35,7 +35,7 @@ export function veltTokenHandler(options: TokenHandlerOptions): FastifyPluginAsy
 /**
  * Makes the endpoint of Velt's permission provider for Fastify 5. The result is a plugin: Velt asks
  * it whether a user has access to an organization, a folder or a document. It denies by default.
- * docs/permissions.md explains it.
+ * {@link https://github.com/velt-auth/velt-auth/blob/main/docs/permissions.md docs/permissions.md} explains it.
  *
  * ```js
  * app.register(veltPermissionHandler({

@@ -47,7 +47,7 @@ export type { TokenProblem, TokenResponse }
  * ```
  *
  * In Next.js, create the client at the first request: `next build` also loads the module, and has no
- * credentials. docs/frameworks.md has a sample.
+ * credentials. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/frameworks.md docs/frameworks.md} has a sample.
  *
  * The endpoint responds with a {@link TokenResponse}, or with a {@link TokenProblem} and status 401, 405,
  * 429, 500, 502, 503 or 504. Every response has `Cache-Control: no-store`. The promise never rejects.
@@ -62,7 +62,7 @@ export function veltTokenHandler<Context = unknown>(
 /**
  * Makes the endpoint of Velt's permission provider, which takes a Web `Request` and returns a
  * `Response`: Velt asks it whether a user has access to an organization, a folder or a document. It
- * denies by default. docs/permissions.md explains it.
+ * denies by default. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/permissions.md docs/permissions.md} explains it.
  *
  * ```js
  * const handle = veltPermissionHandler({

@@ -31,7 +31,7 @@ export function veltTokenHandler(options: TokenHandlerOptions): (ctx: Context) =
 
 /**
  * Makes the endpoint of Velt's permission provider for Koa 3: Velt asks it whether a user has access
- * to an organization, a folder or a document. It denies by default. docs/permissions.md explains it.
+ * to an organization, a folder or a document. It denies by default. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/permissions.md docs/permissions.md} explains it.
  *
  * ```js
  * router.all('/api/velt/permissions', veltPermissionHandler({

@@ -37,7 +37,7 @@ export function veltTokenHandler(
 
 /**
  * Makes the endpoint of Velt's permission provider for `node:http`: Velt asks it whether a user has
- * access to an organization, a folder or a document. It denies by default. docs/permissions.md
+ * access to an organization, a folder or a document. It denies by default. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/permissions.md docs/permissions.md}
  * explains it.
  *
  * ```js

@@ -8,7 +8,7 @@ export interface VeltAuthInstrumentationConfig {
 }
 
 /**
- * OpenTelemetry spans and metrics of velt-auth. docs/observability.md lists them. It can be passed to
+ * OpenTelemetry spans and metrics of velt-auth. {@link https://github.com/velt-auth/velt-auth/blob/main/docs/observability.md docs/observability.md} lists them. It can be passed to
  * `NodeSDK` or `registerInstrumentations`; alone, it uses the global providers of `@opentelemetry/api`.
  *
  * @example
