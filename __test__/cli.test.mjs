@@ -74,7 +74,7 @@ test('token prints a token, which decode explains', async (t) => {
   const { code, stdout, stderr } = await runCli(t, args, { env })
   assert.deepEqual([code, stderr], [0, ''])
   const claims = emulator.verify(stdout.trim())
-  const expected = { userId: 'ada', organizationId: 'acme', email: 'a@acme.example' }
+  const expected = { userId: 'ada', email: 'a@acme.example' }
   assert.deepEqual({ ...claims, ...expected }, claims)
 
   const decoded = await runCli(t, ['decode'], { input: stdout })

@@ -8,5 +8,5 @@ import { join } from 'node:path'
 const files = readdirSync('__test__', { recursive: true })
   .filter((file) => file.endsWith('.test.mjs'))
   .map((file) => join('__test__', file))
-const options = ['--test', '--test-reporter=spec', '--test-concurrency=3']
+const options = ['--test', '--test-reporter=spec', '--test-concurrency=3', '--test-timeout=600000']
 process.exit(spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' }).status ?? 1)

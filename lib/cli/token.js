@@ -15,7 +15,7 @@ Options
   --user-id <id>          the user
   --organization <id>     the user's organization
   --email <address>       the user's email address
-  --api-version <v1|v2>   the version of Velt's API (default: v1)
+  --api-version <v1|v2>   the version of Velt's API (default: v2)
   --env <file>            reads environment variables from a file such as .env
   --json                  prints { "token", "expiresAt" }; expiresAt is Unix time in milliseconds
 

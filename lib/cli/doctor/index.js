@@ -23,9 +23,9 @@ const workspace = require('./workspace.js')
 
 const help = `Usage: velt-auth doctor [options]
 
-Checks this machine, the environment, the network, your Velt account and Redis. Each check is a line;
-a warning or a failure has a second line that says what to do. It changes nothing at Velt. In Redis it
-writes three keys that last a second. Of a secret it shows only the last four characters.
+Checks this machine, the environment, the network, your Velt account and Redis. Each check is a
+line; a warning or a failure has a second line that says what to do. It changes nothing at Velt. In
+Redis it writes three keys that last a second. Of a secret it shows only the last four characters.
 
 Options
   --domain <domain>             checks that Velt allows this domain
@@ -39,7 +39,8 @@ Options
 A check is ok, warning, failure or skipped. The exit code is 1 if a check failed.
 
 Environment
-  VELT_API_KEY, VELT_AUTH_TOKEN, VELT_BASE_URL, HTTPS_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS, REDIS_URL
+  VELT_API_KEY, VELT_AUTH_TOKEN, VELT_BASE_URL, HTTPS_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS,
+  REDIS_URL
 
 Examples
   npx velt-auth doctor --env .env --domain app.example.com
