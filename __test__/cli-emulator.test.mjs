@@ -72,7 +72,9 @@ test('emulator logs each request in a line, without credentials', async (t) => {
     'a-secret-auth-token',
   ])
   await client.generateToken('ada\nlovelace')
-  await logged(/^\d\d:\d\d:\d\d POST \/v2\/auth\/generate_token 200 \d+ ms userId="ada\\nlovelace"$/)
+  await logged(
+    /^\d\d:\d\d:\d\d POST \/v2\/auth\/generate_token 200 \d+ ms userId="ada\\nlovelace"$/,
+  )
   assert.equal(env.VELT_AUTH_TOKEN, 'a-secret-auth-token')
   assert.ok(!lines.join('\n').includes('a-secret-auth-token'))
 })
