@@ -90,7 +90,7 @@ const CALL = {
     error: { status: 'RESOURCE_EXHAUSTED' },
   }),
   "`ERR_VELT_UNAVAILABLE`: `Velt's API does not work at the moment`": withFault({ status: 503 }),
-  '`ERR_VELT_UNAVAILABLE`: `so no request was sent`': async (t) => {
+  '`ERR_VELT_UNAVAILABLE`: `so this call has sent no request`': async (t) => {
     const { emulator, options } = await emulate(t)
     emulator.fault({ status: 503, times: Infinity })
     const client = new VeltAuthClient({ ...options, maxAttempts: 1 })
@@ -118,7 +118,9 @@ const CALL = {
     { timeout: 200 },
   ),
   '`ERR_VELT_TIMEOUT`: `(deadline)`': withFault({ stall: 'headers' }, { deadline: 200 }),
-  '`ERR_VELT_BAD_RESPONSE`: `The response contains no token`': withFault({ body: '<html>' }),
+  '`ERR_VELT_BAD_RESPONSE`: `contains neither a result nor an error of Velt`': withFault({
+    body: '<html>',
+  }),
   '`ERR_VELT_BAD_RESPONSE`: `responded with a redirect`': withFault({
     status: 302,
     headers: { location: 'https://velt.example' },

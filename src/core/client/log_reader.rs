@@ -147,10 +147,13 @@ impl<S: Store> LogReader<S> {
 
     async fn read(self: Arc<Self>) {
         let mut position: Option<Position> = None;
+        let mut was_connected = false;
         let closed = self.closed.clone();
         while !closed.is_cancelled() {
             let read = Progress::Read(Instant::now(), self.clock.now());
-            let progress = match self.shared.changes(position.as_ref()).await {
+            let changes = self.shared.changes(position.as_ref(), was_connected).await;
+            was_connected = changes.is_ok();
+            let progress = match changes {
                 Ok((changes, reached)) => {
                     let is_all = self.apply(changes, &reached);
                     position = Some(reached);

@@ -53,7 +53,7 @@ const MAX_POLL: Duration = Duration::from_millis(500);
 
 /// Connecting fails after this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connecting again, after reading the log has failed, fails after this time: calls wait until it is known
+/// Connecting again, after a connection has ended, fails after this time: calls wait until it is known
 /// whether Redis can be reached.
 const RECONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -267,10 +267,16 @@ impl<S: Store> SharedCache<S> {
     pub async fn changes(
         &self,
         position: Option<&Position>,
+        was_connected: bool,
     ) -> Result<(Changes, Position), Unavailable> {
         let log = self.log_key();
         let after = position.map_or_else(String::new, |position| position.event.clone());
-        self.store.connect(CONNECT_TIMEOUT).await?;
+        let limit = if was_connected {
+            RECONNECT_TIMEOUT
+        } else {
+            CONNECT_TIMEOUT
+        };
+        self.store.connect(limit).await?;
         let page = if let Ok(page) = self.store.read_log(&log, &after).await {
             page
         } else {
