@@ -161,6 +161,12 @@ function describe({ subject, issuer, subjectAltName, validTo }) {
 }
 
 /**
+ * `once` reports the first error. A request can emit another one later, such as for a connection that is
+ * reset; without a listener, it would end the process.
+ */
+function ignore() {}
+
+/**
  * @param {net.Socket | undefined} socket
  * @param {string} target
  * @param {string | undefined} authorization
@@ -174,7 +180,7 @@ async function openTunnel(socket, target, authorization) {
     headers,
     createConnection: () => /** @type {net.Socket} */ (socket),
   })
-  request.end()
+  request.on('error', ignore).end()
   const [{ statusCode }] = await once(request, 'connect')
   if (statusCode !== 200) throw new ConnectionError(String(statusCode))
 }
@@ -223,7 +229,7 @@ async function exchange({ host, port, secure, path: prefix }, socket, path, head
       }).filter(([, value]) => value !== undefined),
     ),
   })
-  request.end(body)
+  request.on('error', ignore).end(body)
   const [response] = /** @type {[http.IncomingMessage]} */ (await once(request, 'response'))
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) {

@@ -238,12 +238,14 @@ impl Lane {
 }
 
 impl Place {
-    /// Sends `request`, and waits until the response begins. Tells also whether the request opened a
-    /// connection for itself.
+    /// Sends `request`, and waits until the response begins. Tells also whether the request was certainly
+    /// sent on a connection that it opened: while it opens one, it may get another one that becomes free.
     pub async fn send(&self, request: Request) -> (reqwest::Result<Response>, bool) {
+        let was_alone = self.lane.requests() == 1;
         let sending = async {
             let outcome = self.lane.client.execute(request).await;
-            (outcome, HAS_DIALED.with(Cell::get))
+            let is_alone = self.lane.requests() == 1;
+            (outcome, HAS_DIALED.with(Cell::get) && was_alone && is_alone)
         };
         HAS_DIALED.scope(Cell::new(false), sending).await
     }
