@@ -94,11 +94,14 @@ test('every handler throws the VeltAuthError of the main entry point', async () 
   assert.equal(await release.node(installed, '--eval', source), expected.join(''))
 })
 
-test('the command line: npx velt-auth finds the addon, and fetches a token', async () => {
-  const npx = (...args) => release.npm(installed, 'exec', '--', 'velt-auth', ...args)
-  const token = await npx('exec', '--', 'npx', 'velt-auth', 'token', '--user-id', 'ada')
+test('the command line finds the addon, and fetches a token', async () => {
+  // PATH is empty here, so `npx` would not be found.
+  const bin = 'node_modules/.bin/velt-auth'
+  const withEmulator = (...args) =>
+    release.node(installed, bin, 'exec', '--', process.execPath, bin, ...args)
+  const token = await withEmulator('token', '--user-id', 'ada')
   assert.equal(token.trim().split('.').length, 3)
-  const doctor = JSON.parse(await npx('exec', '--', 'npx', 'velt-auth', 'doctor', '--json'))
+  const doctor = JSON.parse(await withEmulator('doctor', '--json'))
   assert.ok(doctor.ok, JSON.stringify(doctor))
 })
 

@@ -36,7 +36,7 @@ test('the main package contains its JavaScript and types, and nothing else', () 
     !list('velt-auth').includes('lib/addon.d.ts'),
     'lib/addon.d.ts is only for the checkout',
   )
-  assert.ok(statSync(tarball('velt-auth')).size < 80_000)
+  assert.ok(statSync(tarball('velt-auth')).size < 95_000)
 })
 
 test('the main package depends only on the platform packages, in its own version', () => {
@@ -55,10 +55,10 @@ test('Cargo.toml has the same version', () => {
 test('at least one platform package is built', () => assert.ok(built.length > 0))
 
 for (const { name, packageName, file, addon, libc } of built) {
-  test(`${name}: one addon under 4.5 MB, and its licences`, () => {
+  test(`${name}: one addon under 5 MB, and its licences`, () => {
     const files = ['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES.txt', 'package.json', file].sort()
     assert.deepEqual(list(packageName), files)
-    assert.ok(statSync(addon).size < 4_500_000, `${statSync(addon).size} bytes`)
+    assert.ok(statSync(addon).size < 5_000_000, `${statSync(addon).size} bytes`)
     const { dependencies, scripts } = read(name, 'package.json')
     assert.deepEqual([dependencies, scripts], [undefined, undefined])
   })

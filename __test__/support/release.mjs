@@ -32,13 +32,15 @@ export async function publishRelease() {
     npm_config_registry: registry.url,
     npm_config_cache: join(home, 'cache'),
     npm_config_userconfig: join(home, '.npmrc'),
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_update_notifier: 'false',
   }
   const node = async (cwd, ...args) => {
     const { stdout } = await execute(process.execPath, args, { cwd, env, timeout: 120_000 })
     return stdout
   }
-  const npm = (cwd, ...args) =>
-    node(cwd, NPM, ...args, '--no-audit', '--no-fund', '--no-update-notifier')
+  const npm = (cwd, ...args) => node(cwd, NPM, ...args)
 
   const tarballs = readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))
   for (const tarball of tarballs) await npm(home, 'publish', join(STAGE, tarball))
