@@ -18,13 +18,14 @@
 //!   - `log_reader`: reads from Redis which users other servers have invalidated, and removes their tokens
 //!     from the cache of this process.
 //! - [`core::cache`]: cached tokens.
-//!   - [`local`](core::cache::local): the tokens of this process. It decides which tokens to serve, and
-//!     which to refresh.
-//!   - [`single_flight`](core::cache::single_flight): one request for all calls that wait.
 //!   - [`shared`](core::cache::shared): the tokens in Redis, and the protocol between servers: lease,
 //!     generations, log of invalidations.
 //!     [`store`](core::cache::shared::store) has its operations, `redis_store` the commands and Lua
 //!     scripts for them, `connection` the connection, `seal` the cryptography.
+//!   - [`local`](core::cache::local): the tokens of this process. It decides which tokens to serve, and
+//!     which to refresh.
+//!   - [`single_flight`](core::cache::single_flight): one request for all calls that wait.
+//!   - [`sequence`](core::cache::sequence): the order of the requests for a user, on all servers.
 //! - [`core::velt`]: a request to Velt.
 //!   - [`upstream`](core::velt::upstream): a request with its circuit breaker, retries and counters.
 //!   - [`circuit_breaker`](core::velt::circuit_breaker): when no requests are sent, because Velt fails.
@@ -33,7 +34,8 @@
 //!     ([`transport`](core::velt::transport)) and its auth token
 //!     ([`credentials`](core::velt::credentials)).
 //!     [`connections`](core::velt::connections): which request is sent on which connection, and when one
-//!     is opened. `connector` makes reqwest clients, with the addresses from `dns`. `causes`: errors and their causes.
+//!     is opened. `connector` makes reqwest clients, with the addresses from `dns`. `causes`: errors and
+//!     their causes.
 //!   - [`api`](core::velt::api): Velt's JSON, headers and statuses. `request` writes requests. `response`
 //!     reads responses, and decides which failures are transient.
 //! - What all of them use: [`core::config`] (options and defaults), [`core::deadlines`],

@@ -106,8 +106,9 @@ impl Transport {
     }
 
     /// Sends `request` until a response begins. A request is sent again at once if its connection was closed
-    /// by the other side at the same time, or if the server refused it: neither is a failure of Velt. If
-    /// Velt has received the first request, it makes two tokens, which does no harm.
+    /// by the other side at the same time, or if the server refused it: neither is a failure of Velt. Velt
+    /// may have received the first request too. That does no harm: it makes a second token, or changes the
+    /// same permissions again.
     async fn send(
         &self,
         mut place: Place,

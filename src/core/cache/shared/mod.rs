@@ -18,8 +18,8 @@
 //! same Redis process without a gap. Each event contains the id of the event before it, so a server
 //! notices a log that was trimmed, evicted, flushed or replaced. Then the server drops all its tokens.
 //!
-//! **Order.** Requests are numbered when they begin. The outcome of an older request, a token or a
-//! rejection, never replaces the outcome of a newer one.
+//! **Order.** Redis numbers requests when they begin: see [`sequence`](super::sequence). The outcome of an
+//! older request, a token or a rejection, never replaces the outcome of a newer one.
 
 mod connection;
 pub mod redis_store;
