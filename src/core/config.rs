@@ -152,9 +152,16 @@ pub struct Config {
     /// How many tokens are cached in this process.
     pub max_entries: NonZeroUsize,
     /// See [`Options::shared_cache`].
-    pub shared_cache: Option<RedisAddress>,
-    /// See [`Options::cache_secret`]. Not `None` if there is a shared cache.
-    pub cache_secret: Option<SecretString>,
+    pub shared_cache: Option<SharedCacheConfig>,
+}
+
+/// The shared cache: where it is, and the secret of its keys.
+#[derive(Debug)]
+pub struct SharedCacheConfig {
+    /// See [`Options::shared_cache`].
+    pub address: RedisAddress,
+    /// See [`Options::cache_secret`].
+    pub secret: SecretString,
 }
 
 impl Config {
@@ -184,14 +191,18 @@ impl Config {
             .ok_or_else(|| Error::config("cache.maxEntries must be 1 or more."))?;
         let api_key = credential("apiKey", Some("VELT_API_KEY"), options.api_key)?;
         let auth_token = auth_token(options.auth_token)?;
-        let cache_secret = cache_secret(options.cache_secret, &auth_token)?;
-        if options.shared_cache.is_some() && cache_secret.is_none() {
-            return Err(Error::config(
-                "cache.secret is missing: the keys of the shared cache must stay the same while the auth \
-                 token changes. Pass a random secret, the same on all servers, such as the output of \
-                 `openssl rand -base64 32`.",
-            ));
-        }
+        let secret = cache_secret(options.cache_secret, &auth_token)?;
+        let shared_cache = match (options.shared_cache, secret) {
+            (None, _) => None,
+            (Some(address), Some(secret)) => Some(SharedCacheConfig { address, secret }),
+            (Some(_), None) => {
+                return Err(Error::config(
+                    "cache.secret is missing: the keys of the shared cache must stay the same while the \
+                     auth token changes. Pass a random secret, the same on all servers, such as the output \
+                     of `openssl rand -base64 32`.",
+                ));
+            }
+        };
         Ok(Self {
             api_key,
             auth_token,
@@ -205,8 +216,7 @@ impl Config {
             ca: options.ca,
             extra_ca: options.extra_ca,
             max_entries,
-            shared_cache: options.shared_cache,
-            cache_secret,
+            shared_cache,
         })
     }
 }

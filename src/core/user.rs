@@ -48,7 +48,7 @@ pub struct Resource {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
     /// How long the access lasts from the request to Velt on, in seconds. Velt does not know this field:
-    /// [`Resource::at`] replaces it by `expires_at`.
+    /// `Resource::at` replaces it by `expires_at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<i64>,
 }

@@ -94,9 +94,9 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, Error> {
         let config = Arc::new(Config::new(options)?);
         let shared = match &config.shared_cache {
-            Some(address) => {
+            Some(shared) => {
                 let endpoint = token_url(&config);
-                Some(SharedCache::new(address, &config, endpoint.as_str())?)
+                Some(SharedCache::new(shared, &config, endpoint.as_str())?)
             }
             None => None,
         };

@@ -4,7 +4,7 @@
 //! HTTP/2, a reqwest client has one connection for many requests, so there are several clients: lanes.
 //!
 //! The server chooses the protocol when the first connection is opened. Until then, one request of
-//! [`REQUESTS_PER_LANE`] opens a connection, and the others wait.
+//! `REQUESTS_PER_LANE` opens a connection, and the others wait.
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};

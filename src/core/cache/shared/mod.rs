@@ -32,7 +32,7 @@ pub mod store;
 
 use std::time::{Duration, SystemTime};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::redis_store::RedisStore;
@@ -40,7 +40,7 @@ use self::seal::Seal;
 use self::store::{Begin, Ending, EntryKeys, LEASE, LogPage, Request, Store, Unavailable, View};
 use crate::core::cache::local::InFlight;
 use crate::core::cache::sequence::SequenceNumber;
-use crate::core::config::{Config, RedisAddress};
+use crate::core::config::{Config, SharedCacheConfig};
 use crate::core::error::Error;
 use crate::core::token::Token;
 use crate::core::user::User;
@@ -112,20 +112,15 @@ impl SharedCache {
     ///
     /// # Errors
     /// [`Code::Config`](crate::core::Code::Config) for invalid URLs.
-    pub fn new(address: &RedisAddress, config: &Config, endpoint: &str) -> Result<Self, Error> {
-        let store = RedisStore::new(address, config)?;
-        Ok(Self::with_store(store, config, endpoint))
+    pub fn new(shared: &SharedCacheConfig, config: &Config, endpoint: &str) -> Result<Self, Error> {
+        let store = RedisStore::new(&shared.address, config)?;
+        Ok(Self::with_store(store, &shared.secret, config, endpoint))
     }
 }
 
 impl<S: Store> SharedCache<S> {
     /// A shared cache whose data is in `store`.
-    ///
-    /// # Panics
-    /// If `config` has no secret for the cache. [`Config::new`] requires one with a shared cache.
-    pub fn with_store(store: S, config: &Config, endpoint: &str) -> Self {
-        let secret = config.cache_secret.as_ref();
-        let secret = secret.expect("a shared cache has a secret");
+    pub fn with_store(store: S, secret: &SecretString, config: &Config, endpoint: &str) -> Self {
         Self {
             store,
             seal: Seal::new(

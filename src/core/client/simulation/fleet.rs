@@ -86,7 +86,7 @@ impl Fleet {
         let redis = ModelRedis { world, server };
         let world = Arc::clone(&self.world);
         let velt = ModelVelt { world, server };
-        let shared = SharedCache::with_store(redis, &self.config, "endpoint");
+        let shared = SharedCache::with_store(redis, &"secret".into(), &self.config, "endpoint");
         let client = Client::assembled(velt, Some(shared), &self.config, clock(server));
         Arc::new(client)
     }
