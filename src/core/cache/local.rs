@@ -101,7 +101,7 @@ pub struct InFlight {
     user: Arc<User>,
     number: SequenceNumber,
     /// [`OfUserId::invalidations`] and [`State::clears`] when the request started. If one of them has
-    /// changed, the outcome is not stored.
+    /// changed, a token is not stored.
     invalidations: u64,
     clears: u64,
 }
@@ -187,7 +187,7 @@ impl LocalCache {
         }
     }
 
-    /// Removes all tokens of a user id. Outcomes of its requests in flight are not stored either.
+    /// Removes all tokens of a user id. Tokens of its requests in flight are not stored either.
     pub fn invalidate(&self, user_id: &str) {
         let mut state = self.lock();
         let Some(of_user_id) = state.user_ids.get_mut(user_id) else {
@@ -200,7 +200,7 @@ impl LocalCache {
         state.tidy(user_id);
     }
 
-    /// Removes all tokens. Outcomes of requests in flight are not stored either. Later requests are
+    /// Removes all tokens. Tokens of requests in flight are not stored either. Later requests are
     /// numbered from `time` on, a time of Redis's clock.
     pub fn clear(&self, time: SequenceNumber) -> Removed {
         let mut state = self.lock();
@@ -289,9 +289,14 @@ impl InFlight {
     }
 
     /// Removes the token of the user, because Velt rejected this request. Tokens from older requests are
-    /// not stored.
+    /// not stored. This holds even if the user was invalidated, or the cache was cleared, since the request
+    /// began: another request may have found an older token in the shared cache meanwhile.
     pub fn reject(&self) {
-        self.cache.lock().put(self, self.number, None);
+        let mut state = self.cache.lock();
+        // If the number is from a Redis process with another clock, it may be too high for the present one,
+        // and would keep new tokens out.
+        let number = self.number.min(state.sequence.begin());
+        state.put(self, number, None);
     }
 
     /// Delays the next refresh, because this request failed. The delay is at least `retry_after`, and at
@@ -321,15 +326,15 @@ impl Drop for InFlight {
 }
 
 impl State {
-    /// Stores an outcome, unless the user was invalidated since `request` began, or the outcome of a newer
-    /// request is known.
+    /// Stores an outcome, unless the outcome of a newer request is known. A token is not stored either if the
+    /// user was invalidated since `request` began.
     fn put(&mut self, request: &InFlight, number: SequenceNumber, token: Option<Token>) {
         let InFlight { cache, user, .. } = request;
         let of_user_id = self.user_ids.get(&user.user_id);
         let is_invalidated = request.clears != self.clears
             || of_user_id
                 .is_none_or(|of_user_id| of_user_id.invalidations != request.invalidations);
-        if is_invalidated || self.newer(user, number).is_some() {
+        if (is_invalidated && token.is_some()) || self.newer(user, number).is_some() {
             return;
         }
         let token = token.map(|token| CachedToken::new(user, token));

@@ -62,6 +62,38 @@ fn the_newest_outcome_counts_whether_it_is_a_token_or_a_rejection() {
 }
 
 #[test]
+fn a_rejection_counts_although_its_user_was_invalidated_or_the_cache_was_cleared_meanwhile() {
+    let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+    for is_cleared in [false, true] {
+        let mut rejected = cache.begin(&user);
+        rejected.set_number(SequenceNumber(2000));
+        if is_cleared {
+            drop(cache.clear(SequenceNumber(2000)));
+        } else {
+            cache.invalidate("ada");
+        }
+        let found = cache.begin(&user);
+        let store = || found.store_shared(Token::new("t".into(), now), SequenceNumber(1000));
+        assert!(store().is_some());
+        rejected.reject();
+        assert!(cache.is_empty(), "the token is older than the rejection");
+        assert!(store().is_none() && cache.is_empty());
+    }
+}
+
+#[test]
+fn a_rejection_from_before_the_cache_was_cleared_keeps_no_later_token_out() {
+    let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+    let mut rejected = cache.begin(&user);
+    // The clock of the next Redis process is far behind.
+    rejected.set_number(SequenceNumber(1_000_000_000));
+    drop(cache.clear(SequenceNumber(1000)));
+    rejected.reject();
+    cache.begin(&user).store(Token::new("t".into(), now));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
 fn a_token_from_the_shared_cache_has_the_age_of_its_request() {
     let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
     let (mut rejected, found) = (cache.begin(&user), cache.begin(&user));
