@@ -587,13 +587,14 @@ export interface VeltRequestTimings {
   body?: number
 }
 
-/** A change in a cache or in the circuit breaker, in the channel `velt-auth:cache`. Times are Unix times in
- * milliseconds; durations are in milliseconds. */
+/** A change in a cache, in the circuit breaker or of the auth token, in the channel `velt-auth:cache`. Times
+ * are Unix times in milliseconds; durations are in milliseconds. */
 export type VeltCacheMessage =
   | VeltRefreshMessage
   | VeltInvalidationMessage
   | VeltStateMessage
   | VeltRemoteMessage
+  | VeltCredentialRefusedMessage
 
 /** A refresh in the background that has ended. */
 export interface VeltRefreshMessage {
@@ -629,3 +630,13 @@ export type VeltRemoteMessage =
   | { type: 'remote-invalidation'; users: number; time: number }
   | { type: 'cleared'; time: number }
   | { type: 'records-dropped'; count: number; time: number }
+
+/**
+ * Velt has refused an auth token: one message for all calls that it was refused to. It does not contain the
+ * auth token. `index` is its place in the list; 0 if there is no list.
+ */
+export interface VeltCredentialRefusedMessage {
+  type: 'credential-refused'
+  index: number
+  time: number
+}

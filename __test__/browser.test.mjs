@@ -140,22 +140,4 @@ describe('in Chromium', needs('chromium'), () => {
     const panel = page.locator('velt-panel[data-state=accepted] dl')
     assert.match(await panel.innerText(), /^user\s+bob\s+organization\s+acme\s+email\s+bob@acme/)
   })
-
-  test('the example page shares a document for a minute, and takes the access away', async (t) => {
-    const { emulator, url, page } = await start(t)
-    await page.goto(`${url}/share`)
-    const access = page.locator('#access')
-    const shows = (text) => access.filter({ hasText: text }).waitFor()
-    await shows('Only Ada may share the document.')
-    await page.click('#ada')
-    await shows('Document does not exist')
-    await page.click('#share')
-    await shows(/^Bob is a viewer until /)
-    if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT })
-    const [added] = emulator.requests.filter(({ path }) => path === '/v2/auth/permissions/add')
-    const [{ expiresAt }] = added.body.data.permissions.resources
-    assert.ok(Math.abs(expiresAt - (added.receivedAt / 1000 + 60)) <= 1.5)
-    await page.click('#remove')
-    await shows('User does not have access to document')
-  })
 })

@@ -106,7 +106,11 @@ test('with neither, calls reject with ERR_VELT_UNAUTHORIZED after one request', 
 })
 
 test('a list: when Velt refuses both, one call tries the second one for all', async (t) => {
-  const { emulator, client } = await emulateWithClient(t, { authToken: [OLD, NEXT] })
+  const refusals = []
+  const { emulator, client } = await emulateWithClient(t, {
+    authToken: [OLD, NEXT],
+    onCredentialRefused: (refusal) => refusals.push(refusal),
+  })
   emulator.fault({ delay: 100, times: 64 })
   const calls = Array.from({ length: 64 }, (_, index) => client.generateToken(`user-${index}`))
   for (const { reason } of await Promise.allSettled(calls)) {
@@ -115,6 +119,14 @@ test('a list: when Velt refuses both, one call tries the second one for all', as
   const sent = emulator.requests.map(({ headers }) => headers['x-velt-auth-token'])
   assert.equal(sent.filter((authToken) => authToken === OLD).length, 64)
   assert.equal(sent.filter((authToken) => authToken === NEXT).length, 1)
+  assert.deepEqual(
+    refusals.map(({ index, error }) => [index, error.code]),
+    [
+      [0, 'ERR_VELT_UNAUTHORIZED'],
+      [1, 'ERR_VELT_UNAUTHORIZED'],
+    ],
+  )
+  assert.equal(client.stats().credentialRefusals, 2)
 
   emulator.rotateAuthToken(NEXT)
   await client.generateToken('ada')
@@ -236,6 +248,22 @@ test('a function that fails after a refusal: cached tokens are served, and nothi
   }
   result = () => emulator.authToken
   assert.equal(emulator.verify((await client.generateToken('bob')).token).userId, 'bob')
+})
+
+test('a function that returns another wrong auth token: each of the two refusals is reported', async (t) => {
+  const refusals = []
+  const { emulator, options } = await emulate(t)
+  let functionCalls = 0
+  const client = startClient(t, {
+    ...options,
+    maxAttempts: 1,
+    authToken: () => `wrong-auth-token-${++functionCalls}`,
+    onCredentialRefused: ({ index }) => refusals.push(index),
+  })
+  await assert.rejects(client.generateToken('ada'), { code: 'ERR_VELT_UNAUTHORIZED' })
+  assert.equal(emulator.requests.length, 2)
+  assert.deepEqual(refusals, [0, 0])
+  assert.equal(client.stats().credentialRefusals, 2)
 })
 
 test('a function that fails: the token endpoint responds with 503, and not with 502', async (t) => {

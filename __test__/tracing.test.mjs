@@ -154,6 +154,32 @@ test('calls of permissions, and a request with the next auth token', async (t) =
   for (const secret of ['ada', 'acme', ...authToken]) assert.ok(!printed.includes(secret), secret)
 })
 
+test('a refused auth token: one message, however many calls it was refused to', async (t) => {
+  const { emulator, options } = await emulate(t)
+  const authToken = ['auth-token-that-is-refused', options.authToken]
+  const client = startClient(t, { ...options, authToken })
+  const messages = collectMessages(t)
+  emulator.fault({ delay: 50, times: 8 })
+  const before = Date.now()
+  await Promise.all(Array.from({ length: 8 }, (_, user) => client.getToken(`user-${user}`)))
+  assert.equal(emulator.requests.filter(({ status }) => status === 403).length, 8)
+  const [{ time, ...refusal }, ...others] = messages.cache
+  assert.deepEqual(refusal, { type: 'credential-refused', index: 0 })
+  assert.ok(time >= before && time <= Date.now())
+  assert.deepEqual(others, [])
+
+  // Velt refuses the one in use, and then the other one, which the call tries.
+  emulator.resetAuthToken()
+  await assert.rejects(client.getToken('ada'), { code: 'ERR_VELT_UNAUTHORIZED' })
+  assert.deepEqual(
+    messages.cache.map(({ type, index }) => [type, index]),
+    [0, 1, 0].map((index) => ['credential-refused', index]),
+  )
+  assert.equal(client.stats().credentialRefusals, 3)
+  const printed = inspect(messages.all, { depth: Infinity, showHidden: true })
+  for (const secret of authToken) assert.ok(!printed.includes(secret))
+})
+
 const TOKEN = JSON.stringify({ result: { status: 'success', data: { token: 'eyJ-a-token' } } })
 const CREDENTIALS = { apiKey: 'key', authToken: 'token' }
 

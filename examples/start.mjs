@@ -14,7 +14,11 @@ async function startSite(name) {
   const emulated = !process.env.VELT_AUTH_TOKEN
   const { url: baseUrl, apiKey, authToken } = emulated ? await startEmulator() : {}
   const client = new VeltAuthClient({ baseUrl, apiKey, authToken })
-  const site = createSite(await createApp(client), apiKey ?? process.env.VELT_API_KEY, emulated)
+  const site = createSite(
+    await createApp(client, emulated),
+    apiKey ?? process.env.VELT_API_KEY,
+    emulated,
+  )
   site.listen(Number(process.env.PORT ?? 3000), '127.0.0.1')
   await once(site, 'listening')
   console.log(`http://127.0.0.1:${site.address().port}`)

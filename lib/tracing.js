@@ -181,11 +181,12 @@ class Tracer {
  * @param {import('./addon.js').ChangeRecord} record
  * @param {number} timeNow
  */
-function changeMessage({ ago, type, breaker, isReachable, users }, timeNow) {
+function changeMessage({ ago, type, breaker, isReachable, users, index }, timeNow) {
   const time = timeNow - ago
   if (type === 'circuit-breaker') return { type, state: breaker, time }
   if (type === 'shared-cache')
     return { type, state: isReachable ? 'reachable' : 'unreachable', time }
+  if (type === 'credential-refused') return { type, index, time }
   return type === 'cleared' ? { type, time } : { type, users, time }
 }
 

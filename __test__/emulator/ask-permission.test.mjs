@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { start, TIMEOUT } from './support.mjs'
+import { HEADERS, post, start, TIMEOUT } from './support.mjs'
 
 const DOCUMENT = {
   userId: 'user123',
@@ -105,5 +105,84 @@ describe('askPermission', TIMEOUT, () => {
         return true
       },
     )
+  })
+
+  test('get returns the allowed access context as in the reference of Velt, until it ends', async (t) => {
+    let now = 1_699_876_540_000
+    const emulator = await start(t, { now: () => now })
+    const headers = HEADERS
+    const organization = { type: 'organization', id: 'org1', accessRole: 'editor' }
+    const document = { type: 'document', id: 'document1', organizationId: 'org1' }
+    const grant = {
+      user: { userId: 'user_123' },
+      permissions: { resources: [organization, document] },
+    }
+    await post(emulator, '/v2/auth/permissions/add', { data: grant }, { headers })
+    const get = async () => {
+      const data = {
+        organizationId: 'org1',
+        userIds: ['user_123', 'other'],
+        documentIds: ['document1'],
+      }
+      const { json } = await post(emulator, '/v2/auth/permissions/get', { data }, { headers })
+      return json.result.data
+    }
+    assert.ok(!('context' in (await get()).user_123))
+
+    const query = (access) => ({
+      userId: 'user_123',
+      resource: {
+        id: JSON.stringify(access),
+        type: 'context',
+        source: 'setDocuments',
+        organizationId: 'org1',
+        context: { access },
+      },
+    })
+    const result = ({ userId, resource: { id, type, organizationId } }, decision) => ({
+      userId,
+      resourceId: id,
+      type,
+      organizationId,
+      ...decision,
+    })
+    const queries = [1, 2, 3, 4].map((widgetId) => query({ widgetId }))
+    const ends = { hasAccess: true, expiresAt: 1_699_876_543_210 }
+    const decisions = [{ hasAccess: true }, { hasAccess: true }, ends, { hasAccess: false }]
+    const ask = async (...given) => {
+      const body = answer(...queries.map((it, i) => result(it, given[i])))
+      await emulator.askPermission((await provider(t, body)).url, queries)
+    }
+    await ask(...decisions)
+    assert.deepEqual(await get(), {
+      user_123: {
+        documents: { document1: { accessRole: 'editor', accessType: 'restricted' } },
+        organization: { org1: { accessRole: 'editor' } },
+        context: { accessFields: ['widgetId:1', 'widgetId:2', 'widgetId:3'] },
+      },
+      other: {
+        documents: {
+          document1: {
+            error: 'User does not have access to document',
+            errorCode: 'permission_denied',
+            accessType: 'restricted',
+          },
+        },
+        organization: {
+          org1: {
+            error: 'User does not have access to organization',
+            errorCode: 'permission_denied',
+          },
+        },
+      },
+    })
+    now = ends.expiresAt
+    const fields = async () => (await get()).user_123.context?.accessFields
+    assert.deepEqual(await fields(), ['widgetId:1', 'widgetId:2'])
+    await ask(...[1, 2, 3, 4].map((widget) => ({ hasAccess: widget === 1 })))
+    assert.deepEqual(await fields(), ['widgetId:1'])
+    emulator.reset()
+    await post(emulator, '/v2/auth/permissions/add', { data: grant }, { headers })
+    assert.equal(await fields(), undefined)
   })
 })

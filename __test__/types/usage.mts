@@ -11,6 +11,7 @@ import {
   VeltAuthClient,
   VeltAuthError,
   type VeltAuthErrorCode,
+  type VeltCacheMessage,
   type VeltResource,
   type VeltToken,
   type VeltUser,
@@ -181,12 +182,18 @@ node.veltTokenHandler({ client, identify: () => 'ada', cors: { credentials: true
 // @ts-expect-error Velt has no such role
 const role: VeltResource['accessRole'] = 'owner'
 
+declare const change: VeltCacheMessage
+// @ts-expect-error only a message of the type 'credential-refused' has it
+change.index
+const refused: number | undefined = change.type === 'credential-refused' ? change.index : undefined
+
 export {
   access,
   elsewhere,
   expiresAt,
   fetched,
   provider,
+  refused,
   rejected,
   response,
   role,

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { SIGN_OUT, signedIn, signIn } from './sessions.mjs'
 
 const { resolve } = createRequire(import.meta.url)
@@ -31,10 +32,34 @@ export function createSite(app, apiKey, emulated = true) {
     if (req.url === '/me') {
       return json(res, { user: signedIn(req.headers.cookie), apiKey, emulated })
     }
+    // Only the Express example has the page that uses this script.
+    if (req.url === '/share.js') {
+      return res.writeHead(200, { 'content-type': 'text/javascript' }).end(await sharePage())
+    }
     const [, type, file] = FILES.find(([path]) => path.test(req.url)) ?? []
     if (!file) return res.writeHead(404).end()
     res.writeHead(200, { 'content-type': type }).end(await readFile(file))
   })
+}
+
+let sharePageScript
+
+/** The page with its packages, in one script. An app has its own bundler. */
+function sharePage() {
+  sharePageScript ??= bundle(here('../express/share-page.jsx'))
+  return sharePageScript
+}
+
+async function bundle(entryPoint) {
+  const { outputFiles } = await build({
+    entryPoints: [entryPoint],
+    bundle: true,
+    define: { 'process.env.NODE_ENV': '"production"' },
+    format: 'esm',
+    jsx: 'automatic',
+    write: false,
+  })
+  return outputFiles[0].contents
 }
 
 function cookieFor(url) {

@@ -8,9 +8,14 @@ const USERS = {
 }
 const sessions = new Map()
 
+/** Whether the user belongs to the organization. */
+export function isMember(userId) {
+  return Object.hasOwn(USERS, userId)
+}
+
 /** The cookie of a new session, or undefined if the user does not exist. */
 export function signIn(userId) {
-  if (!Object.hasOwn(USERS, userId)) return undefined
+  if (!isMember(userId)) return undefined
   const session = randomUUID()
   sessions.set(session, USERS[userId])
   return `session=${session}; HttpOnly; SameSite=Lax; Path=/`

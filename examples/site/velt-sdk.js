@@ -1,12 +1,18 @@
 // A stand-in for Velt's SDK (which cdn.velt.dev serves). It gets a token from the auth provider at the
 // start, when the token expires, and again after a failure. It checks that the token belongs to the
-// user, and shows its claims in a panel.
+// user, and shows its claims in a panel. As the SDK does for development keys, it asks the permission
+// provider for the organization of the user and for each document.
 
 const DEFAULT_RETRIES = { retryCount: 3, retryDelay: 1000 }
 const CHECKED = ['userId', 'organizationId', 'email']
 
-const listeners = []
+/** The listeners of each event. */
+const listeners = new Map()
 let refreshTimer
+let permissionProvider
+/** The user, once the token is accepted. */
+let signedIn
+let documents = []
 
 const Velt = {
   /** The tokens and errors so far, for tests. */
@@ -18,18 +24,64 @@ const Velt = {
 
   async setVeltAuthProvider(provider) {
     clearTimeout(refreshTimer)
+    signedIn = undefined
     Velt.renew = () => start(provider)
     return await Velt.renew()
   },
 
   async identify(user, { authToken }) {
-    accept(user, authToken, () => {
-      for (const listener of listeners) listener({ code: 'token_expired' })
-    })
+    accept(user, authToken, () => emit('error', { code: 'token_expired' }))
     return user
   },
 
-  on: () => ({ subscribe: (listener) => listeners.push(listener) }),
+  setPermissionProvider(provider) {
+    permissionProvider = provider
+  },
+
+  async setDocuments(given) {
+    documents = given
+    await askAccess(documentResources())
+  },
+
+  on: (name) => ({
+    subscribe(listener) {
+      const all = listeners.get(name) ?? new Set()
+      listeners.set(name, all.add(listener))
+      return { unsubscribe: () => all.delete(listener) }
+    },
+  }),
+}
+
+function emit(name, event) {
+  for (const listener of listeners.get(name) ?? []) listener(event)
+}
+
+const documentResources = () =>
+  documents.map(({ id }) => ({ id, type: 'document', source: 'setDocuments' }))
+
+/** Asks the permission provider in the browser, which Velt's SDK does for development keys only. */
+async function askAccess(resources) {
+  const url = permissionProvider?.dev && permissionProvider.endpointConfig?.url
+  if (!url || !signedIn) return
+  const { userId, organizationId } = signedIn
+  const requests = resources.map((resource) => ({
+    userId,
+    resource: { ...resource, organizationId },
+  }))
+  const emitEvent = (event, payload) =>
+    emit('permissionProvider', { event, timestamp: Date.now(), payload })
+  try {
+    emitEvent('resourceAccessRequestTriggered', { requests })
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ data: { requests } }),
+    })
+    if (!response.ok) throw new Error(`The permission provider responded with ${response.status}`)
+    emitEvent('resourceAccessResult', { result: await response.json() })
+  } catch (error) {
+    emitEvent('resourceAccessError', { error: error.message })
+  }
 }
 
 async function start({ user, generateToken, retryConfig, onError }) {
@@ -37,6 +89,9 @@ async function start({ user, generateToken, retryConfig, onError }) {
   for (let attempt = 0; ; attempt++) {
     try {
       accept(user, await generateToken(), Velt.renew)
+      signedIn = user
+      const organization = { id: user.organizationId, type: 'organization', source: 'identify' }
+      void askAccess([organization, ...documentResources()])
       return user
     } catch (error) {
       Velt.log.push({ error: error.message })

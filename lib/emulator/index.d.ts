@@ -122,6 +122,9 @@ export interface Emulator extends AsyncDisposable {
    * console.log(result?.hasAccess)
    * ```
    *
+   * The emulator keeps the answers with the type `context`: `/v2/auth/permissions/get` returns the allowed
+   * values in `context.accessFields`, until they end. The other answers change no permission.
+   *
    * @param options `token` is the bearer token. Without it, the request has no `Authorization` header.
    * @returns One result for each query, in the order of the queries.
    * @throws {Error} with `status` (the HTTP status of the answer), if the status is not 200 or the format

@@ -113,7 +113,11 @@ async function startEmulator(options = {}) {
       account.authTokens[index] = next
       return next
     },
-    askPermission,
+    async askPermission(url, queries, askOptions) {
+      const results = await askPermission(url, queries, askOptions)
+      account.permissions.setContext(queries, results)
+      return results
+    },
     fault: (fault) => faults.add(fault),
     reset() {
       faults.clear()

@@ -1,6 +1,7 @@
 // @ts-check
 
-// The permissions that `/v2/auth/permissions/add` has stored, and the answers of `get`.
+// The permissions that `/v2/auth/permissions/add` has stored, the access context that a permission provider
+// has allowed, and the answers of `get`.
 
 'use strict'
 
@@ -10,6 +11,8 @@ const { RpcError } = require('./validate.js')
  * @typedef {import('./index.js').Resource} Resource
  * @typedef {Resource['type']} Type
  * @typedef {{ organizationId: string, userIds: string[], folderIds?: string[], documentIds?: string[] }} Query
+ * @typedef {import('./index.js').PermissionQuery} PermissionQuery
+ * @typedef {import('./index.js').PermissionResult} PermissionResult
  * @typedef {{ accessRole: 'viewer' | 'editor', expiresAt?: number }} Permission
  */
 
@@ -25,6 +28,14 @@ class Permissions {
    * @type {Set<string>}
    */
   #existing = new Set()
+
+  /**
+   * The access fields (`field:value`) of each user and organization, by `keyOf`, with their end: Unix time in
+   * milliseconds.
+   *
+   * @type {Map<string, Map<string, number>>}
+   */
+  #accessFields = new Map()
 
   /** @param {string} userId @param {Resource[]} resources */
   add(userId, resources) {
@@ -42,6 +53,26 @@ class Permissions {
     for (const { type, id, organizationId } of resources) {
       const organization = type === 'organization' ? id : organizationId
       this.#granted.delete(keyOf(userId, type, organization, id))
+    }
+  }
+
+  /**
+   * Keeps the answers of a permission provider about the access context.
+   *
+   * @param {readonly PermissionQuery[]} queries
+   * @param {readonly PermissionResult[]} results in the order of the queries
+   */
+  setContext(queries, results) {
+    for (const [i, { userId, resource }] of queries.entries()) {
+      if (resource.type !== 'context') continue
+      const key = keyOf(userId, resource.organizationId)
+      const fields = this.#accessFields.get(key) ?? new Map()
+      this.#accessFields.set(key, fields)
+      const { hasAccess, expiresAt = Infinity } = results[i]
+      for (const [name, value] of Object.entries(resource.context?.access ?? {})) {
+        fields.delete(`${name}:${value}`)
+        if (hasAccess) fields.set(`${name}:${value}`, expiresAt)
+      }
     }
   }
 
@@ -74,6 +105,7 @@ class Permissions {
           folders: entries(userId, 'folder', folderIds),
           documents: entries(userId, 'document', documentIds),
           organization: entries(userId, 'organization', [organizationId]),
+          context: this.#context(userId, organizationId, now),
         },
       ]),
     )
@@ -82,7 +114,15 @@ class Permissions {
     throw new RpcError('NOT_FOUND', `${label} does not exist`, tree)
   }
 
+  /** @param {string} userId @param {string} organizationId @param {number} now */
+  #context(userId, organizationId, now) {
+    const fields = this.#accessFields.get(keyOf(userId, organizationId)) ?? new Map()
+    const accessFields = [...fields].filter(([, end]) => end > now).map(([field]) => field)
+    return accessFields.length > 0 ? { accessFields } : undefined
+  }
+
   clear() {
+    this.#accessFields.clear()
     this.#granted.clear()
     this.#existing.clear()
   }

@@ -72,6 +72,8 @@ pub struct ChangeRecord {
     pub breaker: Option<BreakerState>,
     pub is_reachable: Option<bool>,
     pub users: Option<u32>,
+    /// The place of an auth token in the list.
+    pub index: Option<u32>,
 }
 
 /// What has changed.
@@ -81,6 +83,7 @@ pub enum ChangeType {
     SharedCache,
     RemoteInvalidation,
     Cleared,
+    CredentialRefused,
 }
 
 impl From<trace::Records> for Records {
@@ -175,6 +178,7 @@ impl ChangeRecord {
             breaker: None,
             is_reachable: None,
             users: None,
+            index: None,
         };
         match change {
             trace::Change::CircuitBreaker(state) => {
@@ -190,6 +194,10 @@ impl ChangeRecord {
                 record.users = Some(users.try_into().unwrap_or(u32::MAX));
             }
             trace::Change::Cleared => {}
+            trace::Change::CredentialRefused(index) => {
+                record.r#type = ChangeType::CredentialRefused;
+                record.index = Some(index.try_into().unwrap_or(u32::MAX));
+            }
         }
         record
     }

@@ -100,9 +100,12 @@ pub fn found_in_shared_cache() {
 
 /// The circuit breaker changed during the current request.
 pub fn breaker_changed(state: BreakerState) {
-    if let Some(open) = current() {
-        open.journal.change(Change::CircuitBreaker(state));
-    }
+    change(Change::CircuitBreaker(state));
+}
+
+/// Velt refused the auth token at this place of the list, to the current request.
+pub fn credential_refused(index: usize) {
+    change(Change::CredentialRefused(index));
 }
 
 /// The next attempt of the current request has waited for a connection since `since`.
@@ -185,6 +188,12 @@ pub fn connected(started: Instant) {
 /// The attempt in progress is sent once more, on another connection.
 pub fn resent() {
     with_attempt(|attempt| attempt.resends += 1);
+}
+
+fn change(change: Change) {
+    if let Some(open) = current() {
+        open.journal.change(change);
+    }
 }
 
 fn current() -> Option<Arc<OpenRequest>> {

@@ -115,6 +115,8 @@ pub enum Change {
     Invalidated(usize),
     /// All tokens of this process were dropped, because events of the log are missing.
     Cleared,
+    /// Velt refused the auth token at this place of the list; 0 if there is no list.
+    CredentialRefused(usize),
 }
 
 /// The state of the circuit breaker.

@@ -4,13 +4,20 @@
 //! the other calls wait for the outcome. A provider: it is asked at the first need, after a refusal, and
 //! when the auth token is old. It is asked once for all calls that wait.
 
+mod refusals;
+mod state;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::sync::{self, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 
+pub use self::refusals::Refusal;
+use self::refusals::Refusals;
+pub use self::state::InUse;
+use self::state::State;
 use crate::core::config::{AuthToken, AuthTokenProvider, credential};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
@@ -19,9 +26,6 @@ use crate::core::stats::Stats;
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// If that fails, the provider is asked again after this time.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
-/// How many refusals are kept until they are taken.
-const MAX_REFUSALS: usize = 16;
-
 /// The auth tokens of one client.
 #[derive(Debug)]
 pub struct Credentials {
@@ -31,40 +35,7 @@ pub struct Credentials {
     state: Mutex<State>,
     /// Held while an auth token is tried, or while the provider is asked.
     renewal: Arc<sync::Mutex<()>>,
-    stats: Arc<Stats>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    current: Option<(Arc<SecretString>, usize)>,
-    /// How many trials and answers of the provider there were. A request with an older number was refused
-    /// before the last of them ended.
-    round: u64,
-    /// When a provider is asked again in the background.
-    renew_at: Option<Instant>,
-    /// The last answer of the provider was this error.
-    failure: Option<Error>,
-    /// Whether the refusal of this round is in `refusals`, or was taken.
-    is_reported: bool,
-    refusals: Vec<Refusal>,
-}
-
-/// An auth token that is sent in a request.
-#[derive(Clone, Debug)]
-pub struct InUse {
-    /// The auth token.
-    pub secret: Arc<SecretString>,
-    index: usize,
-    round: u64,
-}
-
-/// Velt refused an auth token.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// Its place in the list; 0 if there is no list.
-    pub index: usize,
-    /// What Velt responded.
-    pub error: Error,
+    refusals: Refusals,
 }
 
 /// The auth token for the second request of an attempt.
@@ -84,15 +55,11 @@ impl Credentials {
             AuthToken::List(list) => list.first(),
             AuthToken::Provider(_) => None,
         };
-        let initial = State {
-            current: first.map(|secret| (Arc::new(secret.clone()), 0)),
-            ..State::default()
-        };
         Self {
             patience: timeout / 2,
-            state: Mutex::new(initial),
+            state: Mutex::new(State::new(first)),
             renewal: Arc::default(),
-            stats,
+            refusals: Refusals::new(stats),
             source,
         }
     }
@@ -177,11 +144,13 @@ impl Credentials {
         }
     }
 
-    /// Records how the trial of an auth token ended. A trial without a response of Velt does not count.
-    pub fn tried(&self, tried: &InUse, is_accepted: bool) {
+    /// Records how the trial of an auth token ended: Velt accepted it, or refused it with an error. A trial
+    /// without a response of Velt does not count.
+    pub fn tried(&self, tried: &InUse, refusal: Option<&Error>) {
         let mut state = self.lock();
-        if is_accepted {
-            state.current = Some((Arc::clone(&tried.secret), tried.index));
+        match refusal {
+            None => state.current = Some((Arc::clone(&tried.secret), tried.index)),
+            Some(error) => self.refusals.add(tried.index, error),
         }
         state.next_round();
     }
@@ -204,7 +173,7 @@ impl Credentials {
 
     /// The refusals since the last call of this function, oldest first.
     pub fn take_refusals(&self) -> Vec<Refusal> {
-        std::mem::take(&mut self.lock().refusals)
+        self.refusals.take()
     }
 
     /// Asks the provider, unless it has answered since `round`. Runs in a task of its own, so that the
@@ -230,20 +199,11 @@ impl Credentials {
         state.next_round();
     }
 
-    /// Reports a refusal once for all calls.
-    fn report(&self, refused: &InUse, error: &Error) {
-        let mut state = self.lock();
-        if state.round != refused.round || std::mem::replace(&mut state.is_reported, true) {
-            return;
+    /// Reports a refusal of an auth token in use, once for all calls.
+    pub fn report(&self, refused: &InUse, error: &Error) {
+        if self.lock().is_first_refusal(refused.round) {
+            self.refusals.add(refused.index, error);
         }
-        self.stats.credential_refusals.add();
-        if state.refusals.len() == MAX_REFUSALS {
-            state.refusals.remove(0);
-        }
-        state.refusals.push(Refusal {
-            index: refused.index,
-            error: error.clone(),
-        });
     }
 
     fn end_round(&self, round: u64) {
@@ -255,33 +215,6 @@ impl Credentials {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn in_use(&self) -> Option<InUse> {
-        let (secret, index) = self.current.as_ref()?;
-        Some(InUse {
-            secret: Arc::clone(secret),
-            index: *index,
-            round: self.round,
-        })
-    }
-
-    fn failure(&self) -> Error {
-        let failure = self.failure.clone();
-        failure.unwrap_or_else(Error::leader_panicked)
-    }
-
-    fn next_round(&mut self) {
-        self.round += 1;
-        self.is_reported = false;
-    }
-}
-
-impl InUse {
-    fn is_same(&self, secret: &SecretString) -> bool {
-        self.secret.expose_secret() == secret.expose_secret()
     }
 }
 
@@ -306,140 +239,4 @@ fn late(patience: Duration) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::Future;
-    use std::pin::Pin;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use tokio::task::{JoinSet, yield_now};
-    use tokio::time::advance;
-
-    use super::*;
-
-    /// Returns `secret-1`, `secret-2`…, or fails.
-    #[derive(Debug, Default)]
-    struct Vault {
-        calls: AtomicU32,
-        running: AtomicU32,
-        is_down: Mutex<bool>,
-    }
-
-    impl AuthTokenProvider for Vault {
-        fn auth_token(
-            &self,
-        ) -> Pin<Box<dyn Future<Output = Result<SecretString, Error>> + Send + '_>> {
-            Box::pin(async {
-                let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-                assert_eq!(
-                    self.running.fetch_add(1, Ordering::Relaxed),
-                    0,
-                    "one call at a time"
-                );
-                yield_now().await;
-                self.running.fetch_sub(1, Ordering::Relaxed);
-                if *self.is_down.lock().unwrap() {
-                    return Err(Error::transient(Code::Unauthorized, "down"));
-                }
-                Ok(format!("secret-{call}").into())
-            })
-        }
-    }
-
-    fn with_vault() -> (Arc<Credentials>, Arc<Vault>) {
-        let vault = Arc::new(Vault::default());
-        let source = AuthToken::Provider(Arc::<Vault>::clone(&vault));
-        let timeout = Duration::from_secs(5);
-        (
-            Arc::new(Credentials::new(source, timeout, Arc::default())),
-            vault,
-        )
-    }
-
-    async fn secret(credentials: &Arc<Credentials>) -> String {
-        let current = credentials.current().await.unwrap();
-        for _ in 0..10 {
-            yield_now().await;
-        }
-        current.secret.expose_secret().to_owned()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_provider_is_asked_again_for_an_old_auth_token_and_no_call_waits() {
-        let (credentials, vault) = with_vault();
-        assert_eq!(secret(&credentials).await, "secret-1");
-        advance(MAX_AGE.mul_f64(0.99)).await;
-        assert_eq!(secret(&credentials).await, "secret-1");
-        assert_eq!(vault.calls.load(Ordering::Relaxed), 1);
-        advance(MAX_AGE.mul_f64(0.01)).await;
-        assert_eq!(secret(&credentials).await, "secret-1");
-        assert_eq!(secret(&credentials).await, "secret-2");
-
-        *vault.is_down.lock().unwrap() = true;
-        advance(MAX_AGE).await;
-        for _ in 0..3 {
-            assert_eq!(secret(&credentials).await, "secret-2", "it is kept");
-        }
-        assert_eq!(vault.calls.load(Ordering::Relaxed), 3);
-        *vault.is_down.lock().unwrap() = false;
-        advance(RENEWAL_PAUSE).await;
-        assert_eq!(secret(&credentials).await, "secret-2");
-        assert_eq!(secret(&credentials).await, "secret-4");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_provider_is_asked_once_for_all_calls() {
-        let (credentials, vault) = with_vault();
-        let ask = |credentials: &Arc<Credentials>| {
-            let mut calls = JoinSet::new();
-            for _ in 0..64 {
-                let credentials = Arc::clone(credentials);
-                calls.spawn(async move { credentials.current().await });
-            }
-            calls.join_all()
-        };
-        let in_use: Vec<_> = ask(&credentials)
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
-        assert_eq!(vault.calls.load(Ordering::Relaxed), 1);
-
-        let refusal = Error::permanent(Code::Unauthorized, "no");
-        let mut calls = JoinSet::new();
-        for refused in in_use {
-            let (credentials, refusal) = (Arc::clone(&credentials), refusal.clone());
-            calls.spawn(async move {
-                match credentials.after_refusal(&refused, &refusal).await {
-                    Ok(Some(Second::InUse(second))) => second.secret.expose_secret().to_owned(),
-                    other => panic!("{other:?}"),
-                }
-            });
-        }
-        assert!(
-            calls
-                .join_all()
-                .await
-                .iter()
-                .all(|secret| secret == "secret-2")
-        );
-        assert_eq!(vault.calls.load(Ordering::Relaxed), 2);
-        assert_eq!(credentials.take_refusals().len(), 1);
-        assert!(credentials.take_refusals().is_empty());
-
-        *vault.is_down.lock().unwrap() = true;
-        let current = credentials.current().await.unwrap();
-        let error = credentials
-            .after_refusal(&current, &refusal)
-            .await
-            .unwrap_err();
-        assert!(error.is_outage(), "cached tokens are kept");
-        assert_eq!(secret(&credentials).await, "secret-2");
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let source = AuthToken::List(vec!["auth-1".into(), "auth-2".into()]);
-        let credentials = Credentials::new(source, Duration::from_secs(5), Arc::default());
-        assert!(!format!("{credentials:?}").contains("auth-"));
-    }
-}
+mod tests;

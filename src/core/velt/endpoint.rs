@@ -119,11 +119,14 @@ impl VeltEndpoint {
         let place = self.place().await;
         self.stats.upstream_requests.add();
         let outcome = self.exchange(place, &request, read, &second).await;
-        let is_refused = outcome.as_ref().is_err_and(is_refusal);
+        let refusal = outcome.as_ref().err().filter(|error| is_refusal(error));
         let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
-        if trial.is_some() && !is_outage {
-            self.credentials.tried(&second, !is_refused);
+        match (&trial, refusal) {
+            (Some(_), _) if !is_outage => self.credentials.tried(&second, refusal),
+            (None, Some(error)) => self.credentials.report(&second, error),
+            _ => {}
         }
+        let is_refused = refusal.is_some();
         outcome.map_err(|error| {
             let error = Error {
                 attempts: 1,

@@ -69,13 +69,24 @@ struct Failure {
     error: FailureBody,
 }
 
+/// Each field can have any type: a `message` that is no string must not hide the `status`.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct FailureBody {
-    #[serde(default)]
-    message: String,
-    status: Option<String>,
-    #[serde(default)]
+    message: Value,
+    status: Value,
     details: Value,
+}
+
+impl FailureBody {
+    fn message(&self) -> &str {
+        self.message.as_str().unwrap_or_default()
+    }
+
+    /// A known code: no other text gets into logs.
+    fn status(&self) -> Option<&str> {
+        self.status.as_str().filter(|status| is_rpc_code(status))
+    }
 }
 
 /// What is needed to read a response: `now` is when it arrived.
@@ -99,7 +110,7 @@ pub fn token(response: &Response, context: Context<'_>) -> Result<Token, Error> 
         Some(TokenResult { data }) if !data.token.trim().is_empty() => {
             Ok(Token::new(data.token, context.now))
         }
-        _ => Err(failure(response, failure_body(response), context)),
+        _ => Err(failure(response, &failure_body(response), context)),
     }
 }
 
@@ -110,7 +121,7 @@ pub fn token(response: &Response, context: Context<'_>) -> Result<Token, Error> 
 pub fn permissions_change(response: &Response, context: Context<'_>) -> Result<(), Error> {
     match success::<ChangeResult>(response) {
         Some(ChangeResult { status }) if status == "success" => Ok(()),
-        _ => Err(failure(response, failure_body(response), context)),
+        _ => Err(failure(response, &failure_body(response), context)),
     }
 }
 
@@ -127,12 +138,12 @@ pub fn permissions(response: &Response, context: Context<'_>) -> Result<Permissi
         return Ok(data);
     }
     let body = failure_body(response);
-    let is_missing = body.status.as_deref() == Some("NOT_FOUND");
+    let is_missing = body.status() == Some("NOT_FOUND");
     match &body.details {
         Value::Object(data) if is_missing && !data.is_empty() && are_valid(data) => {
             Ok(data.clone())
         }
-        _ => Err(failure(response, body, context)),
+        _ => Err(failure(response, &body, context)),
     }
 }
 
@@ -149,18 +160,17 @@ fn failure_body(response: &Response) -> FailureBody {
         .unwrap_or_default()
 }
 
-fn failure(response: &Response, body: FailureBody, context: Context<'_>) -> Error {
-    let status = body.status.filter(|status| is_rpc_code(status));
+fn failure(response: &Response, body: &FailureBody, context: Context<'_>) -> Error {
     let wait = response
         .headers
         .get("retry-after")
         .and_then(|value| retry_after(value, context.now));
-    let error = classify(response.status, status.as_deref(), &body.message);
+    let error = classify(response.status, body.status(), body.message());
     Error {
         http_status: Some(response.status),
-        status,
+        status: body.status().map(Into::into),
         retry_after: wait,
-        cause: velts_message(&body.message, context),
+        cause: velts_message(body.message(), context),
         ..error
     }
 }
@@ -250,7 +260,6 @@ fn blames_credentials(message: &str) -> bool {
         .any(|name| message.contains(name))
 }
 
-/// Whether a status is a known code: no other text gets into logs.
 fn is_rpc_code(status: &str) -> bool {
     TRANSIENT.contains(&status) || REJECTIONS.contains(&status) || OTHERS.contains(&status)
 }

@@ -99,6 +99,23 @@ fn without_a_status_the_http_status_decides() {
 }
 
 #[test]
+fn a_field_of_the_wrong_type_hides_no_other_field() {
+    for message in ["null", "7", "{}", "[]", "true"] {
+        let body = format!(r#"{{"error":{{"message":{message},"status":"NOT_FOUND"}}}}"#);
+        let error = refusal(502, &body);
+        assert_eq!(error.status.as_deref(), Some("NOT_FOUND"), "{message}");
+        assert_eq!((error.code, error.cause), (Code::Rejected, None));
+    }
+    for status in ["null", "7", "{}", "[]", "true"] {
+        let body = format!(r#"{{"error":{{"message":"No.","status":{status}}}}}"#);
+        let error = refusal(502, &body);
+        assert_eq!((error.code, error.status), (Code::Unavailable, None));
+        let cause = error.cause.as_deref();
+        assert_eq!(cause, Some("Velt responded: No."), "{status}");
+    }
+}
+
+#[test]
 fn wrong_credentials_are_distinguished_from_other_invalid_arguments() {
     let body = |message: &str| {
         format!(r#"{{"error":{{"message":"{message}","status":"INVALID_ARGUMENT"}}}}"#)
