@@ -14,18 +14,21 @@ class VeltAuthError extends Error {
     if (status !== undefined) this.status = status
     if (retryAfter !== undefined) this.retryAfter = retryAfter
   }
-
-  /** @param {any} value */
-  static [Symbol.hasInstance](value) {
-    return this === VeltAuthError
-      ? value?.[BRAND] === true
-      : Function.prototype[Symbol.hasInstance].call(this, value)
-  }
 }
 
 Object.defineProperties(VeltAuthError.prototype, {
   name: { value: 'VeltAuthError', configurable: true, writable: true },
   [BRAND]: { value: true },
+})
+
+// Not a static method: esbuild renames a class that names itself.
+Object.defineProperty(VeltAuthError, Symbol.hasInstance, {
+  /** @this {unknown} @param {any} value */
+  value(value) {
+    return this === VeltAuthError
+      ? value?.[BRAND] === true
+      : Function.prototype[Symbol.hasInstance].call(this, value)
+  },
 })
 
 /**

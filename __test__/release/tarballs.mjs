@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { manifest, PLATFORMS, STAGE } from '../../scripts/release/platforms.mjs'
@@ -21,22 +21,31 @@ const list = (name) =>
 
 test('the main package contains its JavaScript and types, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
-  const emulator = readdirSync(join(STAGE, '..', 'lib/emulator'))
-    .filter((name) => name.endsWith('.js'))
-    .map((name) => `lib/emulator/${name}`)
-  const adapters = ['fastify', 'fetch', 'koa', 'node-request', 'node']
-  const bundles = ['permission-handler', 'token-handler']
-  const handler = [...adapters, ...bundles].map((name) => `lib/handler/${name}.js`)
-  const otel = ['attributes', 'index', 'instrumentation', 'metrics', 'spans']
-  const others = ['no-addons', 'server-only', ...otel.map((name) => `otel/${name}`)]
-  const code = ['client', 'cli/main', ...others].map((name) => `lib/${name}.js`)
+  const handler = ['fastify', 'fetch', 'handlers', 'koa', 'node'].map((name) => `handler/${name}`)
+  const others = ['emulator/emulator', 'emulator/index', 'otel/index', 'otel/instrumentation']
+  const names = ['client', 'cli/main', 'no-addons', 'server-only', ...handler, ...others]
+  const code = names.map((name) => `lib/${name}.js`)
   const root = ['LICENSE', 'README.md', 'index.d.ts', 'index.js', 'package.json']
-  assert.deepEqual(files, [...root, ...code, ...emulator, ...handler].sort())
+  assert.deepEqual(files, [...root, ...code].sort())
   assert.ok(
     !list('velt-auth').includes('lib/addon.d.ts'),
     'lib/addon.d.ts is only for the checkout',
   )
-  assert.ok(statSync(tarball('velt-auth')).size < 95_000)
+})
+
+test('the main package is smaller than 80 kB', () => {
+  const { size } = statSync(tarball('velt-auth'))
+  assert.ok(size < 80_000, `${size} bytes`)
+})
+
+test('the readable bundles have the names of the sources, and no comments', () => {
+  const bundles = ['client', 'emulator/emulator', 'handler/handlers', 'otel/instrumentation']
+  for (const name of bundles) {
+    const code = readFileSync(join(STAGE, 'velt-auth/lib', `${name}.js`), 'utf8')
+    // A name of two underscores is a helper of esbuild.
+    assert.doesNotMatch(code, /\b(?:function|class) (?:_(?!_)\w+|\w*[a-z]2)\b/, name)
+    assert.doesNotMatch(code, /^ *(?:\/\*\*|\/\/)/m, name)
+  }
 })
 
 test('the main package depends only on the platform packages, in its own version', () => {

@@ -44,7 +44,7 @@ async function start(values, { defaultPort, host, onRequest }) {
 
 /** @param {string} json */
 function parseFault(json) {
-  const { faultFromJson } = require('../emulator/control.js')
+  const { faultFromJson } = require('../emulator/fault-from-json.js')
   try {
     return faultFromJson(JSON.parse(json))
   } catch (error) {

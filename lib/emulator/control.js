@@ -6,10 +6,10 @@
 'use strict'
 
 const { JSON_TYPE } = require('./api.js')
+const { faultFromJson } = require('./fault-from-json.js')
 
 /**
  * @typedef {import('./index.js').Emulator} Emulator
- * @typedef {import('./index.js').Fault} Fault
  * @typedef {import('./index.js').RecordedRequest} RecordedRequest
  * @typedef {import('./api.js').EmulatorResponse} EmulatorResponse
  */
@@ -48,14 +48,6 @@ function control(request, emulator) {
   }
 }
 
-/** A fault from JSON, which has no `Infinity`: `"times": "always"` replaces it. @param {any} fault @returns {Fault} */
-function faultFromJson(fault) {
-  if (typeof fault !== 'object' || fault === null || Array.isArray(fault)) {
-    throw new TypeError('A fault must be an object')
-  }
-  return fault.times === 'always' ? { ...fault, times: Infinity } : fault
-}
-
 /** A request without its credentials. @param {RecordedRequest} request */
 function summary({ method, path, receivedAt, status, body }) {
   const { apiKey: _key, authToken: _token, ...data } = /** @type {any} */ (body)?.data ?? {}
@@ -68,5 +60,4 @@ function json(status, value) {
 }
 
 exports.control = control
-exports.faultFromJson = faultFromJson
 exports.isControl = isControl

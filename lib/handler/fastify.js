@@ -1,8 +1,6 @@
 'use strict'
 
-const { createPermissionHandler } = require('./permission-handler.js')
-const { createTokenHandler } = require('./token-handler.js')
-const { toEndpointRequest } = require('./node-request.js')
+const { createPermissionHandler, createTokenHandler, toEndpointRequest } = require('./handlers.js')
 
 /**
  * @typedef {import('fastify').FastifyInstance} FastifyInstance

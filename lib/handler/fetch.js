@@ -1,8 +1,7 @@
 'use strict'
 
 const { Readable } = require('node:stream')
-const { createPermissionHandler } = require('./permission-handler.js')
-const { createTokenHandler } = require('./token-handler.js')
+const { createPermissionHandler, createTokenHandler } = require('./handlers.js')
 
 /**
  * @template Context

@@ -1,8 +1,11 @@
 'use strict'
 
-const { createPermissionHandler } = require('./permission-handler.js')
-const { createTokenHandler } = require('./token-handler.js')
-const { toBody, toEndpointRequest } = require('./node-request.js')
+const {
+  createPermissionHandler,
+  createTokenHandler,
+  toBody,
+  toEndpointRequest,
+} = require('./handlers.js')
 
 /** @typedef {import('koa').Context} Context */
 

@@ -2,9 +2,12 @@
 
 'use strict'
 
-const { createPermissionHandler } = require('./permission-handler.js')
-const { createTokenHandler } = require('./token-handler.js')
-const { toBody, toEndpointRequest } = require('./node-request.js')
+const {
+  createPermissionHandler,
+  createTokenHandler,
+  toBody,
+  toEndpointRequest,
+} = require('./handlers.js')
 
 /**
  * @typedef {import('node:http').IncomingMessage} IncomingMessage
