@@ -75,9 +75,9 @@ test('a client with several auth tokens, and its refusals, print no secret', asy
     const error = await client.generateToken('ada').catch((reason) => reason)
     assert.equal(error.code, 'ERR_VELT_UNAUTHORIZED')
     for (const value of [client, client.permissions, client.stats(), error]) assertNoSecret(value)
-    assert.equal(refusals.length, 1)
+    assert.equal(refusals.length, [authToken].flat().length)
     assertNoSecret(refusals)
-    assertNoSecret(refusals[0].error)
+    for (const refusal of refusals) assertNoSecret(refusal.error)
     await assert.rejects(client.permissions.add('ada', []), (reason) => {
       assertNoSecret(reason)
       return true

@@ -28,12 +28,11 @@ test('four servers with empty caches send about one request per user', REDIS, as
   const servers = await Promise.all(Array.from({ length: 4 }, () => startServer(t, patient)))
   const answers = await Promise.all(servers.map((call) => call('getToken', USERS)))
   for (const outcomes of answers) assert.ok(outcomes.every(({ token }) => token))
-  for (const index of USERS.keys()) {
-    const tokens = new Set(answers.map((outcomes) => outcomes[index].token))
-    assert.ok(tokens.size <= 2, 'servers share tokens')
-  }
-  t.diagnostic(`${emulator.requests.length} requests for 1,000 users on 4 servers`)
-  assert.ok(emulator.requests.length <= 1010, `${emulator.requests.length} requests`)
+  const counts = USERS.map((_, index) => new Set(answers.map((tokens) => tokens[index].token)).size)
+  const found = `${emulator.requests.length} requests, at most ${Math.max(...counts)} tokens for one user`
+  t.diagnostic(found)
+  assert.ok(emulator.requests.length <= 1010, found)
+  assert.ok(Math.max(...counts) <= 2, found)
 })
 
 test('an invalidation reaches every server within a second', REDIS, async (t) => {
