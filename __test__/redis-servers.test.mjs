@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createAuthority } from './support/certificates.mjs'
 import { emulate } from './support/emulator.mjs'
 import { temporaryFolder } from './support/processes.mjs'
@@ -80,4 +81,37 @@ test('calls keep their deadline while Redis does not respond', async (t) => {
     const tokens = await Promise.all(users.map((user) => client[call](user, { deadline: 1500 })))
     for (const { token } of tokens) assert.ok(users.includes(emulator.verify(token).userId))
   }
+})
+
+test('a busy Redis, whose responses are late, keeps its connection', REDIS, async (t) => {
+  const { redis, emulator, options } = await start(t)
+  const proxy = createServer((client) => {
+    const server = connect(redis.port, '127.0.0.1')
+    for (const socket of [client, server]) socket.on('error', () => {})
+    client.pipe(server)
+    server.on('data', async (bytes) => {
+      server.pause()
+      // About one response each 10 ms, so that the log is read later than 300 ms after the command.
+      for (let start = 0; start < bytes.length; start += 150) {
+        client.write(bytes.subarray(start, start + 150))
+        await sleep(10)
+      }
+      server.resume()
+    })
+    t.after(() => server.destroy())
+  })
+  let connections = 0
+  proxy.on('connection', () => {
+    connections += 1
+  })
+  const { url } = await listen(t, proxy, 'redis://127.0.0.1')
+  const client = startClient(t, { ...options, cache: { redis: url } })
+  await client.getToken('ada')
+  const users = Array.from({ length: 100 }, (_, index) => `user-${index}`)
+  const fetched = await Promise.all(users.map((user) => client.getToken(user)))
+  assert.equal(connections, 1)
+  while (tokenKeys(redis).length < 101) await new Promise(setImmediate)
+  const other = startClient(t, options)
+  assert.deepEqual(await Promise.all(users.map((user) => other.getToken(user))), fetched)
+  assert.equal(emulator.requests.length, 101)
 })

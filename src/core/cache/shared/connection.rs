@@ -5,6 +5,9 @@
 //! while it reconnects.
 
 use std::fmt;
+use std::mem::replace;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ use redis::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::store::Unavailable;
 use crate::core::config::RedisAddress;
@@ -29,7 +32,6 @@ pub struct Redis {
     target: Target,
     command_timeout: Duration,
     connection: watch::Sender<State>,
-    connections: AtomicU64,
 }
 
 enum Target {
@@ -40,8 +42,8 @@ enum Target {
 
 #[derive(Clone)]
 enum State {
-    /// The number identifies the connection.
-    Up(Connection, u64),
+    /// The number of responses grows with each one. It also identifies the connection.
+    Up(Connection, Arc<AtomicU64>),
     Down,
     Closed,
 }
@@ -73,7 +75,6 @@ impl Redis {
             target,
             command_timeout,
             connection: watch::Sender::new(State::Down),
-            connections: AtomicU64::new(0),
         })
     }
 
@@ -88,9 +89,8 @@ impl Redis {
             State::Down => {}
         }
         let connected = timeout(limit, self.target.connect()).await;
-        let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let (state, result) = match connected {
-            Ok(Ok(connection)) => (State::Up(connection, number), Ok(())),
+            Ok(Ok(connection)) => (State::Up(connection, Arc::default()), Ok(())),
             _ => (State::Down, Err(Unavailable)),
         };
         self.replace(state, |current| !matches!(current, State::Closed));
@@ -107,36 +107,48 @@ impl Redis {
     /// # Errors
     /// [`Unavailable`] if there is no connection, or if the response is late or invalid.
     pub async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Unavailable> {
-        self.run_within(self.command_timeout, command).await
+        self.run_within(self.command_timeout, self.command_timeout, command)
+            .await
     }
 
-    /// As [`Redis::run`], with a timeout of its own.
+    /// As [`Redis::run`], with a timeout of its own: `limit`. The command fails earlier if the connection has
+    /// no response, to any command, for the time `silence`.
     ///
     /// # Errors
     /// As [`Redis::run`].
     pub async fn run_within<T: FromRedisValue>(
         &self,
         limit: Duration,
+        silence: Duration,
         command: &redis::Cmd,
     ) -> Result<T, Unavailable> {
-        let State::Up(mut connection, number) = self.connection.borrow().clone() else {
+        let State::Up(mut connection, responses) = self.connection.borrow().clone() else {
             return Err(Unavailable);
         };
-        match timeout(limit, connection.run(command)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if is_invalid_value(&error) => Err(Unavailable),
-            // The connection stays: one node of a cluster may hang while the others work, and redis-rs
-            // reconnects to that node.
-            _ if matches!(connection, Connection::Cluster(_)) => Err(Unavailable),
-            _ => {
-                // A newer connection stays: it may have been established while this command waited.
-                self.replace(
-                    State::Down,
-                    |current| matches!(current, State::Up(_, current) if *current == number),
-                );
-                Err(Unavailable)
+        // One node of a cluster may hang while the others work, and redis-rs reconnects to that node.
+        let is_cluster = matches!(connection, Connection::Cluster(_));
+        let response = pin!(connection.run(command));
+        match wait(response, &responses, limit, silence).await {
+            Wait::Response(Ok(value)) => {
+                if !is_cluster {
+                    responses.fetch_add(1, Ordering::Relaxed);
+                }
+                return Ok(value);
             }
+            Wait::Response(Err(error)) if is_invalid_value(&error) => {}
+            Wait::Late => {}
+            Wait::Response(Err(_)) | Wait::Silent if is_cluster => {}
+            Wait::Response(Err(_)) | Wait::Silent => self.drop_connection(&responses),
         }
+        Err(Unavailable)
+    }
+
+    /// A newer connection stays: it may have been established while a command waited.
+    fn drop_connection(&self, responses: &Arc<AtomicU64>) {
+        self.replace(
+            State::Down,
+            |current| matches!(current, State::Up(_, current) if Arc::ptr_eq(current, responses)),
+        );
     }
 
     fn replace(&self, state: State, condition: impl FnOnce(&State) -> bool) {
@@ -148,6 +160,43 @@ impl Redis {
             is_replaced
         });
     }
+}
+
+enum Wait<T> {
+    Response(T),
+    /// Redis is busy with the commands before this one.
+    Late,
+    Silent,
+}
+
+/// Waits for `response`, up to `limit`, or until `responses` did not grow for the time `silence`.
+async fn wait<T>(
+    mut response: Pin<&mut impl Future<Output = T>>,
+    responses: &AtomicU64,
+    limit: Duration,
+    silence: Duration,
+) -> Wait<T> {
+    let ends = Instant::now() + limit;
+    let mut seen = responses.load(Ordering::Relaxed);
+    let mut silent_halves = 0;
+    while silent_halves < 2 {
+        let now = Instant::now();
+        if now >= ends {
+            return Wait::Late;
+        }
+        // Half of the time, twice: a process that was stopped receives the response after the first half.
+        let pause = (silence / 2).min(ends - now);
+        if let Ok(response) = timeout(pause, &mut response).await {
+            return Wait::Response(response);
+        }
+        let last_seen = replace(&mut seen, responses.load(Ordering::Relaxed));
+        silent_halves = if seen == last_seen {
+            silent_halves + 1
+        } else {
+            0
+        };
+    }
+    Wait::Silent
 }
 
 /// Whether the error says that the value under our key is not a value of this package. Redis itself then

@@ -95,9 +95,10 @@ end
 local time = redis.call('TIME')
 return {process, time[1] * 1000000 + time[2], newest, events}";
 
-/// Reading the log fails after this time. The connection may be dead then, so a new one is made. Cached
-/// tokens are not served until the log is read.
-const MAX_READ: Duration = Duration::from_millis(300);
+/// Reading the log fails after this time. Cached tokens are not served until the log is read.
+const MAX_READ: Duration = Duration::from_secs(1);
+/// A connection without a response for this time counts as dead while the log is read, so a new one is made.
+const MAX_SILENCE: Duration = Duration::from_millis(300);
 
 /// The minimum time to keep an entry. An entry also has the numbers of requests, so it is kept longer
 /// than a token that expires soon.
@@ -193,7 +194,8 @@ impl Store for RedisStore {
         let mut command = eval(&script, &[log]);
         command.arg(after).arg(LOG_PAGE);
         let command = command.milliseconds(RETENTION);
-        let (process, time, newest, events) = self.0.run_within(MAX_READ, command).await?;
+        let (process, time, newest, events) =
+            self.0.run_within(MAX_READ, MAX_SILENCE, command).await?;
         let events: Vec<RawEvent> = events;
         let events = events.into_iter().map(|(id, previous, user_id)| LogEvent {
             id,

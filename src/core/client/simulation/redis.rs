@@ -14,7 +14,7 @@ use crate::core::cache::shared::store::{
 
 /// As the deadline of 15 s makes it.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
-/// As in `redis_store.rs`.
+/// As `MAX_SILENCE` in `redis_store.rs`: the model has no queue of commands.
 const MAX_READ: Duration = Duration::from_millis(300);
 
 #[derive(Debug)]
