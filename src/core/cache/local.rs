@@ -53,7 +53,8 @@ pub enum Lookup {
 #[derive(Debug)]
 struct Entry {
     number: SequenceNumber,
-    /// `None` if Velt rejected the user. This entry keeps older tokens out, such as a token in Redis.
+    /// `None` if Velt rejected the user, or if the token has expired. This entry keeps older tokens out, such
+    /// as a token in Redis.
     token: Option<CachedToken>,
 }
 
@@ -139,7 +140,7 @@ impl LocalCache {
             return Lookup::Miss;
         };
         if !cached.token.is_valid(now) {
-            state.remove(user);
+            state.remove_token(user);
             return Lookup::Miss;
         }
         let token = cached.token.clone();
@@ -277,7 +278,7 @@ impl InFlight {
 
     /// Stores a token from the shared cache, in the same way. `number` is the number of the request for
     /// it. Returns the token to serve: this one, or a newer one. `None` means that Velt has rejected a
-    /// newer request.
+    /// newer request, or that the token of a newer request has expired.
     #[must_use]
     pub fn store_shared(&self, token: Token, number: SequenceNumber) -> Option<Token> {
         let mut state = self.cache.lock();
@@ -369,6 +370,20 @@ impl State {
             index.map(|index| of_user_id.cached.remove(index));
         }
         self.tidy(&user.user_id);
+    }
+
+    /// Removes the token of `user`. The entry keeps the number, so an older token is not stored.
+    fn remove_token(&mut self, user: &User) {
+        if let Some((user, entry)) = self.entries.pop_entry(user) {
+            self.count(&user, &entry, -1);
+            let number = entry.number;
+            let entry = Entry {
+                number,
+                token: None,
+            };
+            self.count(&user, &entry, 1);
+            self.entries.put(user, entry);
+        }
     }
 
     fn remove_entry(&mut self, user: &User) {

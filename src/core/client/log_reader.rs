@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::cache::local::LocalCache;
@@ -119,18 +119,15 @@ impl<S: Store> LogReader<S> {
         at.elapsed() <= limit && passed.is_ok_and(|passed| passed <= limit)
     }
 
-    /// Waits until [`LogReader::is_current`], but not longer than `limit`.
-    pub async fn until_current(&self, limit: Duration) {
-        let current = async {
-            loop {
-                let has_read = self.has_read.notified();
-                if self.is_current() {
-                    return;
-                }
-                has_read.await;
+    /// Waits until [`LogReader::is_current`].
+    pub async fn until_current(&self) {
+        loop {
+            let has_read = self.has_read.notified();
+            if self.is_current() {
+                return;
             }
-        };
-        let _ = timeout(limit, current).await;
+            has_read.await;
+        }
     }
 
     fn set(&self, progress: Progress) {

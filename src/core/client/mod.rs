@@ -12,7 +12,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::Fetcher;
@@ -211,7 +211,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let user = Arc::new(self.checked(user)?);
         let requirement = options.requirement(&user);
         let deadline = options.deadline.unwrap_or(self.deadline);
-        let mut fetch = Box::pin(timeout(deadline, async {
+        let ends = Instant::now() + deadline;
+        let fetch = Box::pin(timeout_at(ends, async {
             self.until_current().await;
             // A call with `max_age` must not wait for a request that is older than the cached token.
             if let Some(hit) = self.hit(&user, requirement) {
@@ -223,16 +224,21 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             }
             self.fetch(&user, requirement, record).await
         }));
-        let outcome = match timeout(STALE_AFTER, &mut fetch).await {
-            Ok(outcome) => outcome,
-            // The request continues, so that later calls get its token.
-            Err(_) => match self.stale(&user, requirement, record) {
-                Some(token) => return Ok(token),
-                None => fetch.await,
-            },
+        let stale = async {
+            sleep(STALE_AFTER).await;
+            self.stale(&user, requirement, record).await
         };
-        match outcome.unwrap_or_else(|_| Err(timed_out(deadline))) {
-            Err(error) if error.is_outage() => self.stale(&user, requirement, record).ok_or(error),
+        let outcome = tokio::select! {
+            biased;
+            outcome = fetch => outcome.unwrap_or_else(|_| Err(timed_out(deadline))),
+            // The request continues, so that later calls get its token.
+            Some(token) = stale => return Ok(token),
+        };
+        match outcome {
+            Err(error) if error.is_outage() => {
+                let stale = timeout_at(ends, self.stale(&user, requirement, record));
+                stale.await.ok().flatten().ok_or(error)
+            }
             outcome => outcome,
         }
     }
@@ -343,10 +349,21 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         })
     }
 
-    fn stale(&self, user: &User, requirement: Requirement, record: &OpenCall) -> Option<Token> {
-        let is_accepted = requirement.accepts_stale() && self.is_current();
-        let token = self.local.stale(user, self.clock.now());
-        let token = token.filter(|_| is_accepted)?;
+    /// A cached token that does not meet the requirement. Waits until cached tokens may be served.
+    async fn stale(
+        &self,
+        user: &User,
+        requirement: Requirement,
+        record: &OpenCall,
+    ) -> Option<Token> {
+        let token = || self.local.stale(user, self.clock.now());
+        if !requirement.accepts_stale() || token().is_none() {
+            return None;
+        }
+        if let Some(log_reader) = &self.log_reader {
+            log_reader.until_current().await;
+        }
+        let token = token()?;
         self.stats.stale_served.add();
         record.hit(true);
         Some(token)
@@ -375,8 +392,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let record = RequestRecord::of_call(&self.journal, options.number);
             let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
             record.end(&outcome);
-            if outcome.as_ref().is_err_and(|error| !error.is_outage()) {
-                // Velt rejected the user: later calls must not join an older request.
+            if !outcome.as_ref().is_err_and(Error::is_outage) {
+                // Velt has answered: later calls must not join an older request.
                 self.single_flight.forget(&user.user_id);
             }
             outcome
@@ -423,7 +440,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
     async fn until_current(&self) {
         if let Some(log_reader) = &self.log_reader {
             log_reader.start();
-            log_reader.until_current(STALE_AFTER).await;
+            let _ = timeout(STALE_AFTER, log_reader.until_current()).await;
         }
     }
 

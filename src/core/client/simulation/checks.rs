@@ -19,6 +19,8 @@ const SPREAD: Duration = Duration::from_secs(1);
 /// A server that can reach Redis again knows the log after this time: a connection that hangs fails
 /// after 2 s, and the next one is made 300 ms later.
 const CATCH_UP: Duration = Duration::from_millis(2500);
+/// Reading the log of a slow Redis takes at most this time: connecting, reading, and both once more.
+const MAX_READING: Duration = Duration::from_millis(2900);
 /// The clock of tokio counts in milliseconds.
 const TICK: Duration = Duration::from_millis(2);
 /// The largest error of the estimated number of a request: the time of a response from Redis.
@@ -45,11 +47,11 @@ impl Faults {
 }
 
 impl State {
-    /// Promise 4: few requests to Velt.
-    pub fn check_request(&mut self, serial: usize) {
+    /// Promise 4: few requests to Velt. The server has begun to send this request while `limit` was the end
+    /// of its last `Retry-After`.
+    pub fn check_request(&mut self, serial: usize, limit: Option<Instant>) {
         let now = Instant::now();
         let request = self.journal.requests[serial].clone();
-        let limit = self.journal.rate_limited_until[request.server];
         if limit.is_some_and(|until| now + TICK < until) {
             self.broken(4, &format!("a request within Retry-After: {request:?}"));
         }
@@ -117,11 +119,12 @@ impl State {
         }
         let is_same = call.had_token == call.has_token && !call.was_cleared;
         let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
-        // A server that was stopped, or has lost Redis, reads the log first. A short deadline may end before,
-        // and a server that was stopped may have to ask Velt.
-        let is_short = call.deadline < SPREAD + 25 * TICK;
-        let has_failed = outcome.is_err_and(Error::is_outage) && !is_short;
-        let is_late = time > SPREAD + 25 * TICK;
+        // A server reads the log before it serves a token. A short deadline may end before, and a server that
+        // was stopped may have to ask Velt.
+        let delays_readings = self.delays_readings_since(call.server, call.began - MAX_READING);
+        let limit = SPREAD + 25 * TICK + MAX_READING * u32::from(delays_readings);
+        let has_failed = outcome.is_err_and(Error::is_outage) && call.deadline >= limit;
+        let is_late = time > limit;
         if had_token && !self.faults.frozen && (is_late || has_failed) {
             self.broken(5, &format!("{time:?}, {outcome:?}: {call:?}"));
         }
@@ -232,9 +235,17 @@ impl State {
         // Known limit: while requests of a rejected user are in flight, a token from Redis is not kept, since
         // it may be older than the rejection.
         let is_rejected = self.journal.last_rejection(user, Some(server)).is_some();
+        // The token of a newer request has replaced it, and has expired first: a retry has the number of its
+        // first attempt, and its token lives from the retry on.
+        let is_replaced = self.journal.requests.iter().any(|newer| {
+            newer.user == user
+                && token.numbered() < newer.numbered()
+                && newer.expires <= Instant::now() + TICK
+        });
         let must_have = self.faults.is_calm()
             && Instant::now() + TICK < token.expires
             && !is_rejected
+            && !is_replaced
             && self.journal.is_undisturbed(user, since - 2 * SPREAD);
         if must_have && !has_token {
             let text = format!("server {server} dropped token {serial} of {token:?}");
@@ -254,8 +265,12 @@ impl Request {
     /// has the number of its first attempt. A server estimates the number of a request that Redis does not
     /// number.
     fn is_older_than(&self, other: &Request) -> bool {
-        let numbered = self.fetch.began.map_or(self.fetch.at, |began| began.at);
-        numbered + MAX_ERROR < other.fetch.at && self.began < other.began
+        self.numbered() + MAX_ERROR < other.fetch.at && self.began < other.began
+    }
+
+    /// When the request was numbered, or about when.
+    fn numbered(&self) -> Instant {
+        self.fetch.began.map_or(self.fetch.at, |began| began.at)
     }
 
     /// Whether the server got the number from Redis in time. Otherwise Redis does not learn the outcome, and

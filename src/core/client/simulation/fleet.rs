@@ -46,7 +46,6 @@ pub struct Call {
     /// How often the server had dropped all tokens when the call began, and whether it did so since.
     pub clears: u64,
     pub was_cleared: bool,
-    pub jumps: u32,
     pub clock_jumped: bool,
 }
 
@@ -230,7 +229,6 @@ fn begin(
         has_token: None,
         clears: client.local.clears(),
         was_cleared: false,
-        jumps: link.jumps,
         clock_jumped: false,
     }
 }
@@ -243,7 +241,7 @@ fn end(world: &World, client: &Server, mut call: Call, outcome: &Result<Token, E
     }
     call.has_token = has_token(client, call.server, call.user);
     call.was_cleared = client.local.clears() != call.clears;
-    call.clock_jumped = link.jumps != call.jumps;
+    call.clock_jumped = link.last_jump.is_some_and(|last| last >= call.began);
     let serial = outcome
         .as_ref()
         .map(|token| token.expose().parse::<usize>().expect("a serial number"));

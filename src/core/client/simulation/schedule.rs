@@ -108,7 +108,7 @@ impl Run {
                 let server = self.rng.usize(..self.servers);
                 let offsets = [0, 0, -3_000, 3_000, -40_000, 40_000, -400_000, 400_000];
                 jump(server, *self.rng.choice(&offsets).unwrap());
-                self.world.lock().links[server].jumps += 1;
+                self.world.lock().links[server].last_jump = Some(Instant::now());
             }
             _ => self.calls(),
         }
@@ -213,7 +213,7 @@ impl Run {
         let Some(server) = self.awake() else { return };
         let link = &mut self.world.lock().links[server];
         link.is_frozen = true;
-        link.jumps += 1;
+        link.last_jump = Some(Instant::now());
         let time = Duration::from_millis(self.rng.u64(100..20_000));
         self.ends.push((Instant::now() + time, End::Freeze(server)));
     }
@@ -254,6 +254,7 @@ impl Run {
             }
             End::Slowness => {
                 state.redis.slow = Duration::ZERO;
+                state.redis.last_slow = Some(Instant::now());
                 0..self.servers
             }
             End::Partition(server) => {

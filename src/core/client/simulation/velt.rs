@@ -41,6 +41,8 @@ impl TokenEndpoint for ModelVelt {
 
     async fn request_token(&self, (): (), user: &User) -> Result<Token, Error> {
         let Self { world, server } = self;
+        // A server that is frozen now sends the request after it thaws, whatever it learns then.
+        let limit = world.lock().journal.rate_limited_until[*server];
         world.until_thawed(*server).await;
         let user = user_index(user);
         let mut rate_limit = None;
@@ -50,7 +52,7 @@ impl TokenEndpoint for ModelVelt {
             let expires = Instant::now() + lifetime;
             let place = (*server, state.links[*server].incarnation);
             let serial = state.journal.requests(user, place, expires);
-            state.check_request(serial);
+            state.check_request(serial, limit);
             let state = &mut *state;
             let mut latency = state.velt.latency.mul_f64(0.1 + 0.9 * state.rng.f64());
             let chance = state.rng.u8(..100);

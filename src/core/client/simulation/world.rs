@@ -59,6 +59,8 @@ pub struct Redis {
     pub epoch: u64,
     pub health: Health,
     pub slow: Duration,
+    /// When it was last slow.
+    pub last_slow: Option<Instant>,
     pub bounds: LogBounds,
     /// Its clock, ahead of the others by this many milliseconds.
     pub clock_ahead: u64,
@@ -78,8 +80,8 @@ pub struct Link {
     pub is_frozen: bool,
     /// How often the server was restarted.
     pub incarnation: u32,
-    /// How often its clock jumped, or it was frozen.
-    pub jumps: u32,
+    /// When its clock last jumped, or it was last frozen.
+    pub last_jump: Option<Instant>,
     /// The next reading of the log panics.
     pub panics: bool,
 }
@@ -122,6 +124,7 @@ impl World {
             epoch: 0,
             health: Health::Up,
             slow: Duration::ZERO,
+            last_slow: None,
             bounds,
             clock_ahead: 100_000,
         };
@@ -211,6 +214,14 @@ impl State {
     pub fn redis_latency(&mut self) -> Duration {
         let share = self.rng.f64();
         (HEALTHY / 2 + self.redis.slow / 2).mul_f64(share)
+    }
+
+    /// Whether Redis has been slow since `time`, or the clock of the server has jumped.
+    pub fn delays_readings_since(&self, server: usize, time: Instant) -> bool {
+        let is_recent = |last: Option<Instant>| last.is_some_and(|last| last >= time);
+        !self.redis.slow.is_zero()
+            || is_recent(self.redis.last_slow)
+            || is_recent(self.links[server].last_jump)
     }
 
     /// Whether a server can reach Redis and has been able to for a while: since `before`.
