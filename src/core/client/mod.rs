@@ -456,7 +456,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
 
     /// The state of the circuit breaker.
     pub fn breaker_state(&self) -> BreakerState {
-        self.fetcher.upstream.breaker_state()
+        self.fetcher.upstream.breaker().state()
     }
 
     /// How many tokens are cached in this process.

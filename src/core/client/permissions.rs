@@ -54,7 +54,8 @@ impl<S: Store> Client<VeltEndpoint, S> {
         number: Option<CallNumber>,
     ) -> Result<(), Error> {
         let upstream = &self.fetcher.upstream;
-        let attempt = |place| upstream.endpoint().change_permissions(place, change);
+        let (endpoint, breaker) = (upstream.endpoint(), upstream.breaker());
+        let attempt = |place| endpoint.change_permissions(place, change, breaker);
         let record = RequestRecord::of_call(&self.journal, number);
         let call = self.until_closed(upstream.call(deadline, attempt));
         let changed = record.during(call).await;
@@ -81,7 +82,8 @@ impl<S: Store> Client<VeltEndpoint, S> {
         let upstream = &self.fetcher.upstream;
         let outcome = match query.check() {
             Ok(()) => {
-                let attempt = |place| upstream.endpoint().permissions(place, query);
+                let (endpoint, breaker) = (upstream.endpoint(), upstream.breaker());
+                let attempt = |place| endpoint.permissions(place, query, breaker);
                 let call = upstream.call(deadline.unwrap_or(self.deadline), attempt);
                 let record = RequestRecord::of_call(&self.journal, number);
                 let outcome = record.during(self.until_closed(call)).await;

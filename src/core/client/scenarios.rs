@@ -14,6 +14,7 @@ use crate::core::config::{ApiVersion, Config, Options};
 use crate::core::error::{Code, Error};
 use crate::core::token::Token;
 use crate::core::user::{Resource, ResourceType, User};
+use crate::core::velt::circuit_breaker::CircuitBreaker;
 use crate::core::velt::upstream::TokenEndpoint;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -43,7 +44,7 @@ impl TokenEndpoint for Script {
 
     async fn place(&self) {}
 
-    async fn request_token(&self, (): (), user: &User) -> Result<Token, Error> {
+    async fn request_token(&self, (): (), user: &User, _: &CircuitBreaker) -> Result<Token, Error> {
         let mut resources = user.resources.iter().flatten();
         assert!(
             resources.all(|resource| resource.expires_in.is_none()),
@@ -599,6 +600,24 @@ async fn a_call_does_not_join_a_request_that_is_older_than_a_rejection() {
     let generated = client.generate_token(user("ada"), CallOptions::default());
     assert_eq!(generated.await.unwrap_err().code, Code::Unauthorized);
     assert_eq!(client.serve(user("ada")).await, Err(Code::Unauthorized));
+    assert_eq!(slow.await.unwrap().as_deref(), Ok("tok-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_join_a_request_that_is_older_than_a_generated_token() {
+    let client = client();
+    client.set(Velt::SlowOnce(Duration::from_secs(3)));
+    let slow = client.serve_in_background(user("ada"));
+    sleep(Duration::from_secs(1)).await;
+    let generated = client.generate_token(user("ada"), CallOptions::default());
+    assert_eq!(generated.await.unwrap().expose(), "tok-2");
+    sleep(Duration::from_secs(1)).await;
+    let options = CallOptions {
+        max_age: Some(Duration::from_millis(500)),
+        ..CallOptions::default()
+    };
+    let token = client.serve_with(user("ada"), options).await;
+    assert_eq!(token.as_deref(), Ok("tok-3"));
     assert_eq!(slow.await.unwrap().as_deref(), Ok("tok-1"));
 }
 

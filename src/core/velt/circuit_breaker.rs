@@ -66,10 +66,8 @@ impl CircuitBreaker {
     /// The last error, with the time to wait as `retry_after`, if the breaker is open or a rate limit
     /// holds.
     pub fn admit(&self) -> Result<Permit<'_>, Error> {
+        self.check_rate_limit()?;
         let mut state = self.lock();
-        if let Some((wait, error)) = state.rate_limit() {
-            return Err(rejected(error, wait));
-        }
         let openings = state.openings;
         let Some(open) = &mut state.open else {
             return Ok(self.permit(0));
@@ -85,6 +83,17 @@ impl CircuitBreaker {
         open.has_probe = true;
         current::breaker_changed(BreakerState::HalfOpen);
         Ok(self.permit(openings))
+    }
+
+    /// Whether a request may be sent now.
+    ///
+    /// # Errors
+    /// As [`CircuitBreaker::admit`], while a rate limit holds.
+    pub fn check_rate_limit(&self) -> Result<(), Error> {
+        match self.lock().rate_limit() {
+            Some((wait, error)) => Err(rejected(error, wait)),
+            None => Ok(()),
+        }
     }
 
     /// Records that an attempt failed. After a 429 with `Retry-After`, no call sends a request until

@@ -7,6 +7,7 @@
 mod refusals;
 mod state;
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,7 @@ use tokio::time::{Instant, timeout};
 
 pub use self::refusals::Refusal;
 use self::refusals::Refusals;
-pub use self::state::InUse;
-use self::state::State;
+use self::state::{InUse, State};
 use crate::core::config::{AuthToken, AuthTokenProvider, credential};
 use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
@@ -40,7 +40,7 @@ pub struct Credentials {
 
 /// The auth token for the second request of an attempt.
 #[derive(Debug)]
-pub enum Second {
+enum Second {
     /// It is in use, because another call has tried it.
     InUse(InUse),
     /// It must be tried. The outcome goes to [`Credentials::tried`].
@@ -87,12 +87,59 @@ impl Credentials {
         state.in_use().ok_or_else(|| state.failure())
     }
 
+    /// Sends a request from the place `first`, and a second one with another auth token if Velt refuses the
+    /// first auth token. `next_place` waits for the place of the second request, or fails.
+    ///
+    /// # Errors
+    /// The error of `exchange`, of `next_place`, or of the provider.
+    pub async fn send<P, T, W, F>(
+        self: &Arc<Self>,
+        first: P,
+        next_place: impl Fn() -> W,
+        exchange: impl Fn(P, Arc<SecretString>) -> F,
+    ) -> Result<T, Error>
+    where
+        W: Future<Output = Result<P, Error>>,
+        F: Future<Output = Result<T, Error>>,
+    {
+        let refused = self.current().await?;
+        let refusal = match exchange(first, Arc::clone(&refused.secret)).await {
+            Err(error) if is_refusal(&error) => error,
+            outcome => return outcome,
+        };
+        let (second, trial) = match self.after_refusal(&refused, &refusal).await? {
+            None => return Err(refusal),
+            Some(Second::InUse(second)) => (second, None),
+            Some(Second::Trial(second, turn)) => (second, Some(turn)),
+        };
+        let outcome = exchange(next_place().await?, Arc::clone(&second.secret)).await;
+        let refusal = outcome.as_ref().err().filter(|error| is_refusal(error));
+        let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
+        match (&trial, refusal) {
+            (Some(_), _) if !is_outage => self.tried(&second, refusal),
+            (None, Some(error)) => self.report(&second, error),
+            _ => {}
+        }
+        let is_refused = refusal.is_some();
+        outcome.map_err(|error| {
+            let error = Error {
+                attempts: 1,
+                ..error
+            };
+            if is_refused {
+                self.final_error(error)
+            } else {
+                error
+            }
+        })
+    }
+
     /// Another auth token after Velt has refused `refused`; `None` if there is none. While another call
     /// tries an auth token, this function waits.
     ///
     /// # Errors
     /// The provider failed, or it has returned no other auth token.
-    pub async fn after_refusal(
+    async fn after_refusal(
         self: &Arc<Self>,
         refused: &InUse,
         error: &Error,
@@ -146,7 +193,7 @@ impl Credentials {
 
     /// Records how the trial of an auth token ended: Velt accepted it, or refused it with an error. A trial
     /// without a response of Velt does not count.
-    pub fn tried(&self, tried: &InUse, refusal: Option<&Error>) {
+    fn tried(&self, tried: &InUse, refusal: Option<&Error>) {
         let mut state = self.lock();
         match refusal {
             None => state.current = Some((Arc::clone(&tried.secret), tried.index)),
@@ -157,8 +204,7 @@ impl Credentials {
 
     /// The error of a call after Velt has refused all auth tokens. A provider may have another auth token
     /// later, so then the failure is transient, and cached tokens are kept.
-    #[must_use]
-    pub fn final_error(&self, error: Error) -> Error {
+    fn final_error(&self, error: Error) -> Error {
         match &self.source {
             AuthToken::List(_) => error,
             AuthToken::Provider(_) => Error {
@@ -200,7 +246,7 @@ impl Credentials {
     }
 
     /// Reports a refusal of an auth token in use, once for all calls.
-    pub fn report(&self, refused: &InUse, error: &Error) {
+    fn report(&self, refused: &InUse, error: &Error) {
         if self.lock().is_first_refusal(refused.round) {
             self.refusals.add(refused.index, error);
         }
@@ -236,6 +282,11 @@ fn late(patience: Duration) -> Error {
             patience.as_millis(),
         ),
     )
+}
+
+/// Whether Velt has refused the credentials. A refusal without a status of Velt comes from a proxy.
+fn is_refusal(error: &Error) -> bool {
+    error.code == Code::Unauthorized && error.status.is_some()
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 
 use super::api::{Context, request, response};
+use super::circuit_breaker::CircuitBreaker;
 use super::connections::Place;
-use super::credentials::{Credentials, InUse, Refusal, Second};
+use super::credentials::{Credentials, Refusal};
 use super::transport::{Request, Response, Transport};
 use crate::core::config::Config;
-use crate::core::error::{Code, Error};
+use crate::core::error::Error;
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
@@ -65,9 +66,14 @@ impl VeltEndpoint {
     ///
     /// # Errors
     /// The error of the transport, or the error in the response.
-    pub async fn token(&self, place: Place, user: &User) -> Result<Token, Error> {
+    pub async fn token(
+        &self,
+        place: Place,
+        user: &User,
+        breaker: &CircuitBreaker,
+    ) -> Result<Token, Error> {
         let request = |auth_token: &_| request::token(&self.config, auth_token, user);
-        self.send(place, request, response::token).await
+        self.send(place, breaker, request, response::token).await
     }
 
     /// Adds or removes permissions with one request from `place`.
@@ -78,11 +84,12 @@ impl VeltEndpoint {
         &self,
         place: Place,
         change: &PermissionsChange,
+        breaker: &CircuitBreaker,
     ) -> Result<(), Error> {
         let change = change.at(SystemTime::now());
         let request =
             |auth_token: &_| request::permissions_change(&self.config, auth_token, &change);
-        self.send(place, request, response::permissions_change)
+        self.send(place, breaker, request, response::permissions_change)
             .await
     }
 
@@ -94,62 +101,42 @@ impl VeltEndpoint {
         &self,
         place: Place,
         query: &PermissionsQuery,
+        breaker: &CircuitBreaker,
     ) -> Result<Permissions, Error> {
         let request = |auth_token: &_| request::permissions_query(&self.config, auth_token, query);
-        self.send(place, request, response::permissions).await
+        self.send(place, breaker, request, response::permissions)
+            .await
     }
 
-    /// Sends a request, and a second one with another auth token if Velt refuses the first auth token.
     async fn send<T>(
         &self,
         place: Place,
+        breaker: &CircuitBreaker,
         request: impl Fn(&SecretString) -> Request,
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let first = self.credentials.current().await?;
-        let refusal = match self.exchange(place, &request, read, &first).await {
-            Err(error) if is_refusal(&error) => error,
-            outcome => return outcome,
+        let next_place = async || {
+            let place = self.place().await;
+            breaker.check_rate_limit()?;
+            self.stats.upstream_requests.add();
+            Ok(place)
         };
-        let (second, trial) = match self.credentials.after_refusal(&first, &refusal).await? {
-            None => return Err(refusal),
-            Some(Second::InUse(second)) => (second, None),
-            Some(Second::Trial(second, turn)) => (second, Some(turn)),
+        let exchange = async |place, auth_token: Arc<SecretString>| {
+            let request = request(&auth_token);
+            self.exchange(place, request, read, &auth_token).await
         };
-        let place = self.place().await;
-        self.stats.upstream_requests.add();
-        let outcome = self.exchange(place, &request, read, &second).await;
-        let refusal = outcome.as_ref().err().filter(|error| is_refusal(error));
-        let is_outage = outcome.as_ref().is_err_and(Error::is_outage);
-        match (&trial, refusal) {
-            (Some(_), _) if !is_outage => self.credentials.tried(&second, refusal),
-            (None, Some(error)) => self.credentials.report(&second, error),
-            _ => {}
-        }
-        let is_refused = refusal.is_some();
-        outcome.map_err(|error| {
-            let error = Error {
-                attempts: 1,
-                ..error
-            };
-            if is_refused {
-                self.credentials.final_error(error)
-            } else {
-                error
-            }
-        })
+        self.credentials.send(place, next_place, exchange).await
     }
 
     async fn exchange<T>(
         &self,
         place: Place,
-        request: impl Fn(&SecretString) -> Request,
+        request: Request,
         read: fn(&Response, Context<'_>) -> Result<T, Error>,
-        auth_token: &InUse,
+        auth_token: &SecretString,
     ) -> Result<T, Error> {
         let attempt = current::attempt();
-        let auth_token = &auth_token.secret;
-        let outcome = self.transport.post(place, request(auth_token)).await;
+        let outcome = self.transport.post(place, request).await;
         let outcome = outcome.and_then(|response| {
             let context = Context {
                 now: SystemTime::now(),
@@ -161,9 +148,4 @@ impl VeltEndpoint {
         attempt.end(&outcome);
         outcome
     }
-}
-
-/// Whether Velt has refused the credentials. A refusal without a status of Velt comes from a proxy.
-fn is_refusal(error: &Error) -> bool {
-    error.code == Code::Unauthorized && error.status.is_some()
 }

@@ -83,25 +83,30 @@ pub struct Limits {
     pub max_attempts: u32,
 }
 
-/// Calls `attempt` until it succeeds, fails permanently, or a limit is reached.
+/// Calls `attempt` until it succeeds, fails permanently, or a limit is reached. The first attempt is sent
+/// from the place `first`; each retry waits for another place, so that other calls use it meanwhile.
 ///
 /// # Errors
 /// The last attempt's error, with the number of attempts made, or [`Code::Timeout`].
-pub async fn run<T, F>(
+pub async fn run<P, T, W, F>(
     limits: Limits,
     budget: &Budget,
     breaker: &CircuitBreaker,
-    mut attempt: impl FnMut() -> F,
+    first: P,
+    next_place: impl Fn() -> W,
+    attempt: impl Fn(P) -> F,
 ) -> Result<T, Error>
 where
+    W: Future<Output = P>,
     F: Future<Output = Result<T, Error>>,
 {
     let deadline = Instant::now() + limits.deadline;
+    let mut place = first;
     let mut attempts = 0;
     loop {
         attempts += 1;
         let attempt_ends = deadline.min(Instant::now() + limits.timeout);
-        let error = match timeout_at(attempt_ends, attempt()).await {
+        let error = match timeout_at(attempt_ends, attempt(place)).await {
             Ok(Ok(value)) => {
                 budget.refund();
                 return Ok(value);
@@ -127,14 +132,22 @@ where
             return Err(error);
         }
         sleep(wait).await;
-        // Other calls may have received a `Retry-After` meanwhile.
-        while !breaker.rate_limited_for().is_zero() {
-            let wait = breaker.rate_limited_for() + backoff(attempts);
+        place = loop {
+            let Ok(place) = timeout_at(deadline, next_place()).await else {
+                return Err(error);
+            };
+            // Other calls may have received a `Retry-After` meanwhile.
+            let limit = breaker.rate_limited_for();
+            if limit.is_zero() {
+                break place;
+            }
+            drop(place);
+            let wait = limit + backoff(attempts);
             if Instant::now() + wait >= deadline {
                 return Err(error);
             }
             sleep(wait).await;
-        }
+        };
     }
 }
 
@@ -184,15 +197,23 @@ mod tests {
         let began = Instant::now();
         let steps = RefCell::new(steps.into_iter().collect::<VecDeque<_>>());
         let starts = RefCell::new(Vec::new());
-        let outcome = run(limits, budget, &CircuitBreaker::default(), async || {
-            starts.borrow_mut().push(began.elapsed());
-            let (after, answer) = steps
-                .borrow_mut()
-                .pop_front()
-                .expect("one attempt too many");
-            sleep(after).await;
-            answer
-        })
+        let breaker = CircuitBreaker::default();
+        let outcome = run(
+            limits,
+            budget,
+            &breaker,
+            (),
+            async || (),
+            async |()| {
+                starts.borrow_mut().push(began.elapsed());
+                let (after, answer) = steps
+                    .borrow_mut()
+                    .pop_front()
+                    .expect("one attempt too many");
+                sleep(after).await;
+                answer
+            },
+        )
         .await;
         assert!(
             began.elapsed() <= limits.deadline,
@@ -295,18 +316,26 @@ mod tests {
         let began = Instant::now();
         let is_first = Cell::new(true);
         let budget = Budget::default();
-        let outcome = run(LIMITS, &budget, &breaker, async || {
+        let limited = |seconds| {
+            breaker.attempt_failed(&Error {
+                retry_after: Some(Duration::from_secs(seconds)),
+                ..Error::transient(Code::RateLimited, "slow down")
+            });
+        };
+        // The second limit is received while this call waits for its place.
+        let next_place = async || {
+            if began.elapsed() < Duration::from_secs(5) {
+                limited(7);
+            }
+        };
+        let outcome = run(LIMITS, &budget, &breaker, (), next_place, async |()| {
             if !is_first.replace(false) {
                 return Ok(began.elapsed());
             }
-            let limited = Error {
-                retry_after: Some(Duration::from_secs(5)),
-                ..Error::transient(Code::RateLimited, "slow down")
-            };
-            breaker.attempt_failed(&limited);
+            limited(5);
             Err(unavailable())
         });
-        assert!(outcome.await.unwrap() >= Duration::from_secs(5));
+        assert!(outcome.await.unwrap() >= Duration::from_secs(7));
     }
 
     #[tokio::test(start_paused = true)]

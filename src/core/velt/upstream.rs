@@ -1,7 +1,7 @@
 //! A request to Velt with its circuit breaker, retries, budget, counters.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -17,7 +17,6 @@ use crate::core::error::{Code, Error};
 use crate::core::stats::Stats;
 use crate::core::token::Token;
 use crate::core::trace::current;
-use crate::core::trace::records::BreakerState;
 use crate::core::user::User;
 
 /// One attempt to get a token. Velt's endpoint in production, a model of Velt in tests.
@@ -33,11 +32,13 @@ pub trait TokenEndpoint: Send + Sync + 'static {
     /// Waits until a request can be sent. Requests wait in their order.
     fn place(&self) -> impl Future<Output = Self::Place> + Send;
 
-    /// Requests a token once. Each permission of `user` has a fixed end.
+    /// Requests a token once. Each permission of `user` has a fixed end. A second request of the same attempt
+    /// is sent only if the rate limit of `breaker` allows it.
     fn request_token(
         &self,
         place: Self::Place,
         user: &User,
+        breaker: &CircuitBreaker,
     ) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
@@ -52,8 +53,13 @@ impl TokenEndpoint for VeltEndpoint {
         self.place().await
     }
 
-    async fn request_token(&self, place: Place, user: &User) -> Result<Token, Error> {
-        self.token(place, user).await
+    async fn request_token(
+        &self,
+        place: Place,
+        user: &User,
+        breaker: &CircuitBreaker,
+    ) -> Result<Token, Error> {
+        self.token(place, user, breaker).await
     }
 }
 
@@ -93,7 +99,8 @@ impl<E: TokenEndpoint> Upstream<E> {
         self.call(deadline, |place| async move {
             // A retry is a new request, so the permissions last from the retry on.
             let user = user.at(self.clock.now());
-            let token = self.endpoint.request_token(place, &user).await?;
+            let request = self.endpoint.request_token(place, &user, &self.breaker);
+            let token = request.await?;
             Ok(token.until(user.permissions_end()))
         })
         .await
@@ -117,8 +124,7 @@ impl<E: TokenEndpoint> Upstream<E> {
             .await
             .unwrap_or_else(|_| Err(not_ready(deadline)))?;
         let deadline = call_ends.saturating_duration_since(Instant::now());
-        let began = Instant::now();
-        let place = timeout(deadline, self.place())
+        let first = timeout(deadline, self.place())
             .await
             .map_err(|_| no_connection(deadline))?;
         // Not before: while the call waited, the breaker may have opened.
@@ -129,25 +135,14 @@ impl<E: TokenEndpoint> Upstream<E> {
             deadline,
             max_attempts: self.max_attempts,
         };
-        // During a backoff, other calls use the place.
-        let place = Mutex::new(Some(place));
-        let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
-            let first = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let waited_since = if first.is_some() {
-                began
-            } else {
-                Instant::now()
-            };
-            let place = match first {
-                Some(place) => place,
-                None => self.place().await,
-            };
+        let counted = async |place| {
             self.stats.upstream_requests.add();
-            current::waited(waited_since);
             let _in_flight = self.stats.upstream_in_flight.enter();
             attempt(place).await
-        })
-        .await;
+        };
+        let (budget, breaker) = (&self.budget, &self.breaker);
+        let next_place = async || self.place().await;
+        let outcome = retry::run(limits, budget, breaker, first, next_place, counted).await;
         let is_short = deadlines::is_short(deadline, self.deadline);
         match &outcome {
             Err(error) if error.code == Code::Timeout && is_short => {}
@@ -159,12 +154,15 @@ impl<E: TokenEndpoint> Upstream<E> {
 
     async fn place(&self) -> E::Place {
         let _waiting = self.stats.upstream_waiting.enter();
-        self.endpoint.place().await
+        let began = Instant::now();
+        let place = self.endpoint.place().await;
+        current::waited(began);
+        place
     }
 
-    /// The state of the circuit breaker.
-    pub fn breaker_state(&self) -> BreakerState {
-        self.breaker.state()
+    /// The circuit breaker.
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
     }
 
     /// The endpoint.

@@ -62,6 +62,21 @@ fn the_newest_outcome_counts_whether_it_is_a_token_or_a_rejection() {
 }
 
 #[test]
+fn an_older_token_is_not_stored_after_a_newer_one_has_expired() {
+    let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
+    let (older, newer) = (cache.begin(&user), cache.begin(&user));
+    newer.store(Token::new("newer".into(), now));
+    // The clock was set back, so it is unknown when the token expires.
+    let now = now - Duration::from_secs(60 * 60);
+    assert!(matches!(cache.look_up(&user, ANY, now), Lookup::Miss));
+    assert!(cache.is_empty());
+    older.store(Token::new("older".into(), now));
+    assert!(cache.is_empty());
+    cache.begin(&user).store(Token::new("newest".into(), now));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
 fn a_rejection_counts_although_its_user_was_invalidated_or_the_cache_was_cleared_meanwhile() {
     let (cache, user, now) = (cache(1), user("ada"), SystemTime::now());
     for is_cleared in [false, true] {

@@ -86,13 +86,14 @@ impl State {
             return false;
         };
         let token = &self.journal.requests[serial];
+        let lifetime = token.expires - token.began;
         let wants_newer = of_user.max_age_calls > 0
             || of_user
                 .last_max_age_call
                 .is_some_and(|end| request.fetch.at <= end);
         let last_rejection = self.journal.last_rejection(request.user, None);
         stored < began.at
-            && began.at + self.velt.lifetime * 3 / 5 + Duration::from_secs(1) < token.expires
+            && began.at + lifetime * 3 / 5 + Duration::from_secs(1) < token.expires
             && !wants_newer
             && last_rejection.is_none_or(|at| at < token.began)
             && self.journal.is_undisturbed(request.user, token.began)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -10,13 +11,14 @@ use super::clock::{clock, server_clock};
 use super::journal::{Invalidation, Served};
 use super::redis::ModelRedis;
 use super::velt::ModelVelt;
-use super::world::World;
+use super::world::{AUTH_TOKENS, World};
 use crate::core::cache::shared::SharedCache;
 use crate::core::client::{CallOptions, Client};
-use crate::core::config::{Config, DEFAULT_DEADLINE, Options};
+use crate::core::config::{AuthToken, Config, DEFAULT_DEADLINE, Options};
 use crate::core::error::Error;
 use crate::core::token::Token;
-use crate::core::user::User;
+use crate::core::user::{Resource, ResourceType, User};
+use crate::core::velt::credentials::Credentials;
 
 /// Within a run all calls with `max_age` have the same, so that it does not matter which of them leads.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -67,7 +69,7 @@ impl Fleet {
     pub fn new(world: Arc<World>, servers: usize) -> Self {
         let config = Config::new(Options {
             api_key: "key".into(),
-            auth_token: "auth".into(),
+            auth_token: AuthToken::List(AUTH_TOKENS.map(SecretString::from).to_vec()),
             ..Options::default()
         });
         let mut fleet = Self {
@@ -84,7 +86,12 @@ impl Fleet {
         let world = Arc::clone(&self.world);
         let redis = ModelRedis { world, server };
         let world = Arc::clone(&self.world);
-        let velt = ModelVelt { world, server };
+        let (auth_token, timeout) = (self.config.auth_token.clone(), self.config.timeout);
+        let velt = ModelVelt {
+            world,
+            server,
+            credentials: Arc::new(Credentials::new(auth_token, timeout, Arc::default())),
+        };
         let shared = SharedCache::with_store(redis, &"secret".into(), &self.config, "endpoint");
         let client = Client::assembled(velt, Some(shared), &self.config, clock(server));
         Arc::new(client)
@@ -267,9 +274,19 @@ fn has_token(client: &Server, server: usize, user: usize) -> Option<usize> {
     Some(token.expose().parse().expect("a serial number"))
 }
 
+/// The first user has a permission that ends some time after the request.
 fn user_of(user: usize) -> User {
+    let permission = || Resource {
+        r#type: ResourceType::Document,
+        id: "plan".into(),
+        organization_id: Some("acme".into()),
+        access_role: None,
+        expires_at: None,
+        expires_in: Some(30),
+    };
     User {
         user_id: user_name(user),
+        resources: (user == 0).then(|| vec![permission()]),
         ..User::default()
     }
 }

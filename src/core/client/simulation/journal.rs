@@ -25,7 +25,10 @@ pub struct Began {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Token,
+    /// Velt does not accept this user.
     Rejected,
+    /// Velt does not accept the auth token of the request.
+    Refused,
     RateLimited,
     /// No response, or a transient failure.
     Failed,

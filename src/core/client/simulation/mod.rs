@@ -23,7 +23,7 @@ mod world;
 
 use std::env;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ use crate::core::config::DEFAULT_DEADLINE;
 
 /// In CI they take less than a minute on two cores.
 const SEEDS: u64 = 10_000;
+/// A run of many seeds stops after this many failures.
+const MAX_FAILURES: u64 = 20;
 
 fn run(seed: u64) -> Result<Summary, String> {
     let runtime = Builder::new_current_thread()
@@ -65,11 +67,10 @@ fn every_promise_holds_in_each_run_of_the_simulation() {
         return;
     }
     let seeds = variable("VELT_SIM_SEEDS").unwrap_or(SEEDS);
-    let [next, calls, requests] = [const { AtomicU64::new(0) }; 3];
-    let has_failed = AtomicBool::new(false);
+    let [next, calls, requests, failures] = [const { AtomicU64::new(0) }; 4];
     let start = Instant::now();
     let play_seeds = || {
-        while !has_failed.load(Ordering::Relaxed) {
+        while failures.load(Ordering::Relaxed) < MAX_FAILURES {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds {
                 return;
@@ -80,23 +81,24 @@ fn every_promise_holds_in_each_run_of_the_simulation() {
                     requests.fetch_add(summary.requests, Ordering::Relaxed);
                 }
                 Err(broken) => {
-                    has_failed.store(true, Ordering::Relaxed);
-                    panic!("seed {seed}: {broken}");
+                    failures.fetch_add(1, Ordering::Relaxed);
+                    println!("seed {seed}: {broken}");
                 }
             }
         }
     };
     thread::scope(|scope| {
         let threads = available_parallelism().unwrap().get();
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(play_seeds)).collect();
-        for thread in threads {
-            assert!(thread.join().is_ok(), "a promise was broken: see above");
+        for _ in 0..threads {
+            scope.spawn(play_seeds);
         }
     });
     println!(
         "{seeds} seeds, {calls:?} calls and {requests:?} requests to Velt in {:?}",
         start.elapsed()
     );
+    let failures = failures.into_inner();
+    assert_eq!(failures, 0, "a promise was broken: see the seeds above");
 }
 
 #[test]

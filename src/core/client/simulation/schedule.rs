@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::checks::Faults;
 use super::clock::{jump, start_clocks};
 use super::fleet::{Fleet, Kind};
-use super::world::{Health, World};
+use super::world::{AUTH_TOKENS, Health, World};
 use crate::core::config::DEFAULT_DEADLINE;
 
 const STEPS: usize = 40;
@@ -154,7 +154,7 @@ impl Run {
     fn change_velt(&mut self) {
         let state = &mut *self.world.lock();
         let (rng, velt) = (&mut self.rng, &mut state.velt);
-        match rng.u8(..if self.faults.velt { 9 } else { 5 }) {
+        match rng.u8(..if self.faults.velt { 10 } else { 6 }) {
             0 | 1 => {
                 let user = rng.usize(..self.users);
                 velt.rejected[user] = !velt.rejected[user];
@@ -163,9 +163,10 @@ impl Run {
                 let milliseconds = [20, 300, 1000, 2500];
                 velt.latency = Duration::from_millis(*rng.choice(&milliseconds).unwrap());
             }
-            5 => velt.latency = Duration::from_secs(8),
-            6 => velt.failures = *rng.choice(&[0, 30, 100]).unwrap(),
-            7 => velt.silences = *rng.choice(&[0, 30, 100]).unwrap(),
+            5 => velt.auth_token = AUTH_TOKENS[1],
+            6 => velt.latency = Duration::from_secs(8),
+            7 => velt.failures = *rng.choice(&[0, 30, 100]).unwrap(),
+            8 => velt.silences = *rng.choice(&[0, 30, 100]).unwrap(),
             _ => velt.next_rate_limit = Some(Duration::from_secs(rng.u64(1..8))),
         }
     }

@@ -12,6 +12,9 @@ use super::clock::server_clock;
 use super::database::{Database, LogBounds};
 use super::journal::Journal;
 
+/// The auth token at the start of a run, and the next one.
+pub const AUTH_TOKENS: [&str; 2] = ["auth-0", "auth-1"];
+
 /// A healthy Redis answers a command within this time, there and back.
 const HEALTHY: Duration = Duration::from_millis(10);
 
@@ -91,6 +94,8 @@ pub struct Link {
 pub struct Velt {
     pub latency: Duration,
     pub lifetime: Duration,
+    /// The auth token that it accepts.
+    pub auth_token: &'static str,
     pub rejected: Vec<bool>,
     /// In percent.
     pub failures: u8,
@@ -131,6 +136,7 @@ impl World {
         let velt = Velt {
             latency: Duration::from_millis(50),
             lifetime: Duration::from_secs(rng.u64(15..120)),
+            auth_token: AUTH_TOKENS[0],
             rejected: vec![false; users],
             failures: 0,
             silences: 0,
