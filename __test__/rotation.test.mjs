@@ -150,6 +150,24 @@ test('a list: an aborted trial does not decide for other calls', async (t) => {
   assert.equal(emulator.verify((await other).token).userId, 'bob')
 })
 
+test('a list: the second request is not sent within the Retry-After of another call', async (t) => {
+  const { emulator, client } = await emulateWithClient(
+    t,
+    { authToken: [OLD, NEXT], maxAttempts: 1 },
+    { authToken: NEXT },
+  )
+  const of = (userId) => (request) => request.body.data.userId === userId
+  emulator.fault({ match: of('ada'), delay: 2000 })
+  emulator.fault({ match: of('bob'), error: { status: 'RESOURCE_EXHAUSTED' }, retryAfter: 60 })
+  const limited = { code: 'ERR_VELT_RATE_LIMITED', attempts: 1 }
+  await Promise.all([
+    assert.rejects(client.generateToken('ada'), limited),
+    assert.rejects(client.generateToken('bob'), limited),
+  ])
+  assert.equal(emulator.requests.filter(of('ada')).length, 1)
+  assert.equal(emulator.requests.length, 2)
+})
+
 test('a list: v1, whose auth token is in the body', async (t) => {
   const { emulator, client } = await emulateWithClient(
     t,
