@@ -98,7 +98,7 @@ impl<S: Store> LogReader<S> {
         tokio::spawn(async move {
             let closed = log_reader.closed.clone();
             let restarted = async {
-                // `follow` never returns. After a panic it starts again.
+                // `read` never returns. After a panic it starts again.
                 loop {
                     let _ = tokio::spawn(Arc::clone(&log_reader).read()).await;
                 }
