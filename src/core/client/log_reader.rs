@@ -19,12 +19,16 @@ use crate::core::trace::records::Change;
 
 /// How often the log is read.
 const POLL: Duration = Duration::from_millis(300);
-/// Cached tokens are served for this time after the log was read. After this time, calls wait until the
-/// log is read again, because the process was stopped or is overloaded.
+/// Cached tokens are served for this time after the log was read, or could not be read. After this time,
+/// calls wait for the next reading, because the process was stopped or is overloaded.
 const MAX_LAG: Duration = Duration::from_secs(1);
-/// Redis counts as unreachable for this time after a failure, which is longer than two failures are apart.
-/// After this time the process was stopped, and Redis may be reachable again.
-const MAX_CUT_OFF: Duration = Duration::from_secs(3);
+/// A reading takes less time, unless the process was stopped meanwhile.
+const MAX_READING: Duration = Duration::from_secs(3);
+/// At the start, calls wait this long for the connection.
+const FIRST_CONNECT: Duration = Duration::from_secs(1);
+/// Later, calls wait until it is known whether Redis can be reached: Redis counts as unreachable after this
+/// time.
+const RECONNECT: Duration = Duration::from_millis(300);
 
 /// Reads the log in a task of its own, from the first call on until the client is closed.
 #[derive(Debug)]
@@ -44,21 +48,23 @@ pub struct LogReader<S: Store> {
 
 #[derive(Clone, Copy, Debug)]
 enum Progress {
-    /// The first reading started at this time. If it takes longer than [`MAX_LAG`], Redis counts as
-    /// unreachable.
-    Starting(Instant, SystemTime),
+    /// The log was not read yet.
+    Starting,
     /// Redis could not be reached at this time: invalidations of other servers are unknown.
-    CutOff(Instant, SystemTime),
-    /// The log was read at this time, by both clocks: the monotonic one may stop while the machine is
-    /// suspended, and the wall clock may be set back.
-    Read(Instant, SystemTime),
+    CutOff(Moment),
+    /// The log was read at this time.
+    Read(Moment),
 }
+
+/// A time by both clocks: the monotonic one may stop while the machine is suspended, and the wall clock may
+/// be set back.
+type Moment = (Instant, SystemTime);
 
 impl Progress {
     /// Whether Redis can be reached; `None` while this is unknown.
     fn is_reached(self) -> Option<bool> {
         match self {
-            Self::Starting(..) => None,
+            Self::Starting => None,
             Self::CutOff(..) => Some(false),
             Self::Read(..) => Some(true),
         }
@@ -83,7 +89,7 @@ impl<S: Store> LogReader<S> {
             clock,
             closed,
             is_started: AtomicBool::new(false),
-            progress: Mutex::new(Progress::Starting(Instant::now(), clock.now())),
+            progress: Mutex::new(Progress::Starting),
             has_read: Notify::new(),
         })
     }
@@ -93,7 +99,6 @@ impl<S: Store> LogReader<S> {
         if self.is_started.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.set(Progress::Starting(Instant::now(), self.clock.now()));
         let log_reader = Arc::clone(self);
         tokio::spawn(async move {
             let closed = log_reader.closed.clone();
@@ -107,14 +112,21 @@ impl<S: Store> LogReader<S> {
         });
     }
 
-    /// Whether the log was read a moment ago, so that cached tokens may be served.
+    /// Whether the log was read, or could not be read, a moment ago, so that cached tokens may be served.
     pub fn is_current(&self) -> bool {
         let progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, wall, limit) = match progress {
-            Progress::Starting(at, _) if at.elapsed() < MAX_LAG => return false,
-            Progress::Starting(at, wall) | Progress::CutOff(at, wall) => (at, wall, MAX_CUT_OFF),
-            Progress::Read(at, wall) => (at, wall, MAX_LAG),
-        };
+        match progress {
+            Progress::Starting => false,
+            Progress::CutOff(moment) | Progress::Read(moment) => self.is_within(MAX_LAG, moment),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        (Instant::now(), self.clock.now())
+    }
+
+    /// Whether at most the time `limit` has passed since `moment`.
+    fn is_within(&self, limit: Duration, (at, wall): Moment) -> bool {
         let passed = self.clock.now().duration_since(wall);
         at.elapsed() <= limit && passed.is_ok_and(|passed| passed <= limit)
     }
@@ -144,12 +156,12 @@ impl<S: Store> LogReader<S> {
 
     async fn read(self: Arc<Self>) {
         let mut position: Option<Position> = None;
-        let mut was_connected = false;
+        let mut connect_limit = FIRST_CONNECT;
         let closed = self.closed.clone();
         while !closed.is_cancelled() {
-            let read = Progress::Read(Instant::now(), self.clock.now());
-            let changes = self.shared.changes(position.as_ref(), was_connected).await;
-            was_connected = changes.is_ok();
+            let began = self.now();
+            let changes = self.shared.changes(position.as_ref(), connect_limit).await;
+            connect_limit = RECONNECT;
             let progress = match changes {
                 Ok((changes, reached)) => {
                     let is_all = self.apply(changes, &reached);
@@ -157,9 +169,11 @@ impl<S: Store> LogReader<S> {
                     if !is_all {
                         continue;
                     }
-                    read
+                    Progress::Read(began)
                 }
-                Err(Unavailable) => Progress::CutOff(Instant::now(), self.clock.now()),
+                // The process was stopped, so the failure does not show whether Redis can be reached now.
+                Err(Unavailable) if !self.is_within(MAX_READING, began) => continue,
+                Err(Unavailable) => Progress::CutOff(self.now()),
             };
             self.set(progress);
             closed.run_until_cancelled(sleep(POLL)).await;

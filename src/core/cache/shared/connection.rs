@@ -23,13 +23,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 
-use super::store::Unavailable;
+use super::store::{CONNECT_TIMEOUT, Unavailable};
 use crate::core::config::RedisAddress;
 use crate::core::error::Error;
 
 /// A client of Redis: single server, Sentinel or Cluster.
 pub struct Redis {
-    target: Target,
+    target: Arc<Target>,
     command_timeout: Duration,
     connection: watch::Sender<State>,
 }
@@ -45,6 +45,8 @@ enum State {
     /// The number of responses grows with each one. It also identifies the connection.
     Up(Connection, Arc<AtomicU64>),
     Down,
+    /// A task connects.
+    Connecting,
     Closed,
 }
 
@@ -72,34 +74,44 @@ impl Redis {
             )
         })?;
         Ok(Self {
-            target,
+            target: Arc::new(target),
             command_timeout,
             connection: watch::Sender::new(State::Down),
         })
     }
 
-    /// Connects, if there is no connection.
+    /// Connects, if there is no connection. When `limit` is over, connecting goes on, and the next call waits
+    /// for it.
     ///
     /// # Errors
     /// [`Unavailable`] if the connection is not established in time.
     pub async fn connect(&self, limit: Duration) -> Result<(), Unavailable> {
-        match *self.connection.borrow() {
-            State::Up(..) => return Ok(()),
-            State::Closed => return Err(Unavailable),
-            State::Down => {}
+        let is_connecting = |state: &State| matches!(state, State::Connecting);
+        let is_down = |state: &State| matches!(state, State::Down);
+        if replace_if(&self.connection, State::Connecting, is_down) {
+            let (target, connection) = (Arc::clone(&self.target), self.connection.clone());
+            tokio::spawn(async move {
+                // A task of its own: after a panic, the state is `Down` too.
+                let connected =
+                    tokio::spawn(async move { timeout(CONNECT_TIMEOUT, target.connect()).await });
+                let state = match connected.await {
+                    Ok(Ok(Ok(connected))) => State::Up(connected, Arc::default()),
+                    _ => State::Down,
+                };
+                replace_if(&connection, state, is_connecting);
+            });
         }
-        let connected = timeout(limit, self.target.connect()).await;
-        let (state, result) = match connected {
-            Ok(Ok(connection)) => (State::Up(connection, Arc::default()), Ok(())),
-            _ => (State::Down, Err(Unavailable)),
-        };
-        self.replace(state, |current| !matches!(current, State::Closed));
-        result
+        let mut state = self.connection.subscribe();
+        let state = timeout(limit, state.wait_for(|state| !is_connecting(state))).await;
+        match state {
+            Ok(Ok(state)) if matches!(*state, State::Up(..)) => Ok(()),
+            _ => Err(Unavailable),
+        }
     }
 
     /// Drops the connection. This object does not connect again.
     pub fn close(&self) {
-        self.replace(State::Closed, |_| true);
+        self.connection.send_replace(State::Closed);
     }
 
     /// Runs a command.
@@ -145,21 +157,27 @@ impl Redis {
 
     /// A newer connection stays: it may have been established while a command waited.
     fn drop_connection(&self, responses: &Arc<AtomicU64>) {
-        self.replace(
+        replace_if(
+            &self.connection,
             State::Down,
             |current| matches!(current, State::Up(_, current) if Arc::ptr_eq(current, responses)),
         );
     }
+}
 
-    fn replace(&self, state: State, condition: impl FnOnce(&State) -> bool) {
-        self.connection.send_if_modified(|current| {
-            let is_replaced = condition(current);
-            if is_replaced {
-                *current = state;
-            }
-            is_replaced
-        });
-    }
+/// Replaces the state if it meets `condition`. Returns whether it did.
+fn replace_if(
+    connection: &watch::Sender<State>,
+    state: State,
+    condition: impl FnOnce(&State) -> bool,
+) -> bool {
+    connection.send_if_modified(|current| {
+        let is_replaced = condition(current);
+        if is_replaced {
+            *current = state;
+        }
+        is_replaced
+    })
 }
 
 enum Wait<T> {

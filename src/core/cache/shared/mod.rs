@@ -51,12 +51,6 @@ const FIRST_POLL: Duration = Duration::from_millis(30);
 /// The longest wait before a server looks again. Thousands of calls may wait when all caches are empty.
 const MAX_POLL: Duration = Duration::from_millis(500);
 
-/// Connecting fails after this time.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connecting again, after a connection has ended, fails after this time: calls wait until it is known
-/// whether Redis can be reached.
-const RECONNECT_TIMEOUT: Duration = Duration::from_millis(300);
-
 /// The shared cache of one client.
 #[derive(Debug)]
 pub struct SharedCache<S: Store = RedisStore> {
@@ -254,28 +248,24 @@ impl<S: Store> SharedCache<S> {
         self.store.append(&log, &sealed).await
     }
 
-    /// Reads the events after `position`, and returns the position of the last of them. Connects, if there
-    /// is no connection. If the connection breaks, connects once more, because Redis may have restarted.
+    /// Reads the events after `position`, and returns the position of the last of them. If there is no
+    /// connection, waits for one, at most `connect_limit`. If the connection breaks, connects once more,
+    /// because Redis may have restarted.
     ///
     /// # Errors
     /// [`Unavailable`]: call again later; no event is missed.
     pub async fn changes(
         &self,
         position: Option<&Position>,
-        was_connected: bool,
+        connect_limit: Duration,
     ) -> Result<(Changes, Position), Unavailable> {
         let log = self.log_key();
         let after = position.map_or_else(String::new, |position| position.event.clone());
-        let limit = if was_connected {
-            RECONNECT_TIMEOUT
-        } else {
-            CONNECT_TIMEOUT
-        };
-        self.store.connect(limit).await?;
+        self.store.connect(connect_limit).await?;
         let page = if let Ok(page) = self.store.read_log(&log, &after).await {
             page
         } else {
-            self.store.connect(RECONNECT_TIMEOUT).await?;
+            self.store.connect(connect_limit).await?;
             self.store.read_log(&log, &after).await?
         };
         let changes = position

@@ -141,13 +141,16 @@ pub trait Store: Send + Sync + 'static {
         after: &str,
     ) -> impl Future<Output = Result<LogPage, Unavailable>> + Send;
 
-    /// Connects, if there is no connection. Fails after `limit`.
+    /// Connects, if there is no connection. Fails after `limit`; then the next call waits for the same
+    /// connection, until [`CONNECT_TIMEOUT`].
     fn connect(&self, limit: Duration) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Ends the connection.
     fn close(&self);
 }
 
+/// Connecting fails after this time.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A lease that is not renewed ends after this time.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// Generations and the log are kept longer than any token.

@@ -19,8 +19,9 @@ const SPREAD: Duration = Duration::from_secs(1);
 /// A server that can reach Redis again knows the log after this time: a connection that hangs fails
 /// after 2 s, and the next one is made 300 ms later.
 const CATCH_UP: Duration = Duration::from_millis(2500);
-/// Reading the log of a slow Redis takes at most this time: connecting, reading, and both once more.
-const MAX_READING: Duration = Duration::from_millis(2900);
+/// So much later a server may have read the log of a slow Redis: two readings of 1.2 s (connecting, reading,
+/// and both once more) and the pause between them take 2.7 s, and a token is served for 1 s after the first.
+const MAX_DELAY: Duration = Duration::from_millis(1700);
 /// The clock of tokio counts in milliseconds.
 const TICK: Duration = Duration::from_millis(2);
 /// The largest error of the estimated number of a request: the time of a response from Redis.
@@ -122,8 +123,8 @@ impl State {
         let had_token = is_same && call.had_token.is_some() && call.kind == Kind::Get;
         // A server reads the log before it serves a token. A short deadline may end before, and a server that
         // was stopped may have to ask Velt.
-        let delays_readings = self.delays_readings_since(call.server, call.began - MAX_READING);
-        let limit = SPREAD + 25 * TICK + MAX_READING * u32::from(delays_readings);
+        let delays_readings = self.delays_readings_since(call.server, call.began - MAX_DELAY);
+        let limit = SPREAD + 25 * TICK + MAX_DELAY * u32::from(delays_readings);
         let has_failed = outcome.is_err_and(Error::is_outage) && call.deadline >= limit;
         let is_late = time > limit;
         if had_token && !self.faults.frozen && (is_late || has_failed) {

@@ -103,6 +103,7 @@ impl Fleet {
         std::mem::replace(&mut self.servers[server], fresh).close();
         let state = &mut *self.world.lock();
         state.links[server].epoch = None;
+        state.links[server].connects_at = None;
         state.links[server].incarnation += 1;
         state.journal.rate_limited_until[server] = None;
         for served in &mut state.journal.served[server] {

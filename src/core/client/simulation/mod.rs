@@ -35,7 +35,7 @@ use self::checks::Faults;
 use self::clock::start_clocks;
 use self::fleet::{Fleet, Kind};
 use self::schedule::{Summary, play};
-use self::world::World;
+use self::world::{Health, World};
 use crate::core::config::DEFAULT_DEADLINE;
 
 /// In CI they take less than a minute on two cores.
@@ -124,4 +124,32 @@ async fn after_a_panic_the_log_is_read_again() {
     get(&mut fleet);
     sleep(Duration::from_secs(1)).await;
     assert!(fleet.hits(0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_stopped_while_redis_was_down_reads_the_log_first() {
+    start_clocks();
+    let world = World::new(Rng::with_seed(0), Faults::default(), 2, 1);
+    let mut fleet = Fleet::new(Arc::clone(&world), 2);
+    for server in [0, 1] {
+        fleet.call((server, 0), Kind::Get, DEFAULT_DEADLINE, DEFAULT_DEADLINE);
+    }
+    sleep(Duration::from_secs(2)).await;
+    world.lock().redis.health = Health::Down;
+    world.lock().redis.epoch += 1;
+    sleep(Duration::from_secs(1)).await;
+    assert!(
+        fleet.hits(0, 0),
+        "while Redis cannot be reached, tokens are served"
+    );
+    world.lock().links[0].is_frozen = true;
+    world.lock().redis.health = Health::Up;
+    sleep(Duration::from_millis(700)).await;
+    fleet.invalidate(1, 0);
+    sleep(Duration::from_millis(1300)).await;
+    world.lock().links[0].is_frozen = false;
+    assert!(!fleet.hits(0, 0));
+    world.thaw();
+    sleep(Duration::from_secs(1)).await;
+    assert!(!fleet.hits(0, 0));
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::database::{Database, LogBounds};
 use super::journal::Began;
 use super::world::{Health, State, World};
 use crate::core::cache::shared::store::{
-    Begin, Ending, EntryKeys, LogPage, Request, Store, Unavailable, View,
+    Begin, CONNECT_TIMEOUT, Ending, EntryKeys, LogPage, Request, Store, Unavailable, View,
 };
 
 /// As the deadline of 15 s makes it.
@@ -183,7 +183,7 @@ impl Store for ModelRedis {
     async fn connect(&self, limit: Duration) -> Result<(), Unavailable> {
         let Self { world, server } = self;
         world.until_thawed(*server).await;
-        let (is_silent, wait) = {
+        let connects_at = {
             let mut state = world.lock();
             if state.links[*server].epoch.is_some() {
                 return Ok(());
@@ -191,13 +191,19 @@ impl Store for ModelRedis {
             let is_silent = state.links[*server].is_partitioned
                 || matches!(state.redis.health, Health::Hanging(_));
             let latency = state.redis_latency() * 2;
-            let is_silent = is_silent || latency > limit;
-            (is_silent, if is_silent { limit } else { latency })
+            let time = if is_silent { CONNECT_TIMEOUT } else { latency };
+            let link = &mut state.links[*server];
+            *link.connects_at.get_or_insert(Instant::now() + time)
         };
-        sleep(wait).await;
+        let ends = Instant::now() + limit;
+        sleep_until(connects_at.min(ends)).await;
         world.until_thawed(*server).await;
         let mut state = world.lock();
-        if is_silent || state.redis.health != Health::Up || state.links[*server].is_partitioned {
+        if connects_at > ends {
+            return Err(state.failed(*server));
+        }
+        state.links[*server].connects_at = None;
+        if state.redis.health != Health::Up || state.links[*server].is_partitioned {
             return Err(state.failed(*server));
         }
         let epoch = state.redis.epoch;

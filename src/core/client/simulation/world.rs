@@ -75,6 +75,8 @@ pub struct Link {
     /// The epoch in which the connection was made.
     pub epoch: Option<u64>,
     pub is_partitioned: bool,
+    /// When the connection that is being made is complete.
+    pub connects_at: Option<Instant>,
     /// Commands of one connection run in their order.
     pub last_command: Option<Instant>,
     /// When the server last failed to reach Redis.
