@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | [`shared_cache`] | 3/4 | 11.25 s | all work in the shared cache before the request to Velt |
 //! | [`lease_wait`] | 1/2 | 7.5 s | waiting for another server that holds the lease |
-//! | [`redis_command`] | 1/4, at most 2 s | 2 s | one command to Redis |
+//! | [`redis_command`] | 1/4, at most 2 s | 2 s | one command to Redis, or the connection for it |
 //! | [`is_short`] | 1/8 | 1.875 s | a call that had less time: its timeout does not show that Velt fails |
 //! | [`STALE_AFTER`] | 1 s | 1 s | waiting for a new token while a valid one is cached |
 //!

@@ -417,7 +417,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             };
             self.until_current().await;
             shared
-                .invalidate(user_id)
+                .invalidate(user_id, deadlines::redis_command(self.deadline))
                 .await
                 .map_err(|Unavailable| invalidation_failed())?;
             // Meanwhile, a request may have found the old token in the shared cache.

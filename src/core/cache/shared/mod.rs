@@ -233,11 +233,17 @@ impl<S: Store> SharedCache<S> {
         }
     }
 
-    /// Invalidates all tokens of a user id, on all servers.
+    /// Invalidates all tokens of a user id, on all servers. If there is no connection, waits for one, at most
+    /// `connect_limit`.
     ///
     /// # Errors
     /// [`Unavailable`]: other servers may still serve the tokens.
-    pub async fn invalidate(&self, user_id: &str) -> Result<(), Unavailable> {
+    pub async fn invalidate(
+        &self,
+        user_id: &str,
+        connect_limit: Duration,
+    ) -> Result<(), Unavailable> {
+        self.store.connect(connect_limit).await?;
         let generation_key = generation_key(&self.user_key(user_id));
         let generation = self.seal.nonce();
         self.store
