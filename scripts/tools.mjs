@@ -4,8 +4,8 @@
 import { spawnSync } from 'node:child_process'
 import { isRequired } from './required.mjs'
 
-/** Commands, and the Debian packages that contain them. */
-const TOOLS = { chromium: 'chromium', 'redis-server': 'redis-server' }
+/** Commands, and the option that prints their version. Their Debian packages have the same names. */
+const TOOLS = { chromium: '--version', haproxy: '-v', nginx: '-v', 'redis-server': '--version' }
 
 const run = (command, args, stdio = 'inherit') =>
   spawnSync(command, args, { stdio, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
@@ -13,13 +13,15 @@ const run = (command, args, stdio = 'inherit') =>
 const install = (...args) =>
   process.getuid() === 0 ? run('apt-get', args) : run('sudo', ['apt-get', ...args])
 
-const missing = Object.keys(TOOLS).filter((tool) => run(tool, ['--version'], 'ignore').status !== 0)
+const isMissing = ([tool, option]) => run(tool, [option], 'ignore').status !== 0
+const missing = Object.entries(TOOLS)
+  .filter(isMissing)
+  .map(([tool]) => tool)
 
 if (missing.length > 0 && isRequired) {
-  const packages = missing.map((tool) => TOOLS[tool])
   const failed =
     install('update', '--quiet').status ||
-    install('install', '--yes', '--quiet', '--no-install-recommends', ...packages).status
+    install('install', '--yes', '--quiet', '--no-install-recommends', ...missing).status
   process.exit(failed ?? 1)
 }
 for (const tool of missing) console.log(`${tool} is not installed: tests that need it are skipped`)

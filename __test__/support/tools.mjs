@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { isRequired } from '../../scripts/required.mjs'
 
 /** Options for a test that needs `tool`. Without it the test is skipped, but not in CI. */
-export function needs(tool) {
-  const isThere = spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0
+export function needs(tool, versionOption = '--version') {
+  const isThere = spawnSync(tool, [versionOption], { stdio: 'ignore' }).status === 0
   return isThere || isRequired ? {} : { skip: `${tool} is not installed` }
 }
