@@ -12,6 +12,7 @@ import { H3, handleCors, toNodeHandler } from 'h3-2'
 import { Hono } from 'hono'
 import { cors as honoCors } from 'hono/cors'
 import Koa from 'koa'
+import { createRequestHandler } from 'react-router'
 import * as forExpress from 'velt-auth/express'
 import * as forFastify from 'velt-auth/fastify'
 import * as forFetch from 'velt-auth/fetch'
@@ -49,6 +50,12 @@ export const FRAMEWORKS = {
     listener: inH3v1,
     header: (_request, name, event) => event.headers.get(name),
     // It replaces the headers that are set before by those of the returned `Response`.
+    replacesVary: true,
+  },
+  'React Router 7': {
+    listener: inReactRouter,
+    header: (request, name) => request.headers.get(name),
+    // Hono's listener replaces it.
     replacesVary: true,
   },
   'node:http': { listener: inNode, header: (req, name) => req.headers[name] },
@@ -134,6 +141,24 @@ function inH3v1(options, appCors) {
   }
   app.use(PATH, route)
   return h3v1.toNodeListener(app)
+}
+
+function inReactRouter(options, appCors) {
+  const handle = forFetch.veltTokenHandler(options)
+  const route = ({ request }) => handle(request)
+  // The parts of a server build that a route without a page needs.
+  const handler = createRequestHandler({
+    assets: { entry: {}, routes: {} },
+    entry: { module: {} },
+    future: {},
+    routeDiscovery: {},
+    ssr: true,
+    routes: { token: { id: 'token', path: PATH, module: { action: route, loader: route } } },
+  })
+  const listener = getRequestListener((request) => handler(request))
+  const app = express()
+  if (appCors) app.use((_req, res, next) => next(res.vary(VARY) && undefined), cors(appCors))
+  return app.use(listener)
 }
 
 function inNode(options, appCors) {
