@@ -34,13 +34,17 @@ test('each command prints its help with an example, and ends with 0', async (t) 
   }
 })
 
+test('without a command, the help goes to stderr, and the exit code is 2', async (t) => {
+  const { stdout } = await runCli(t, ['--help'])
+  assert.deepEqual(await runCli(t, []), { code: 2, stdout: '', stderr: stdout })
+})
+
 test('--version prints the version of the package', async (t) => {
   const { default: manifest } = await import('velt-auth/package.json', { with: { type: 'json' } })
   assert.equal((await runCli(t, ['--version'])).stdout.trim(), manifest.version)
 })
 
 const WRONG = [
-  [[], /A command is missing/],
   [['emulate'], /Unknown command: emulate\. The commands are doctor, emulator/],
   [['toString'], /Unknown command/],
   [['token'], /--user-id is missing/],

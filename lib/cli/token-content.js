@@ -116,7 +116,7 @@ function inspectTimes(content, now) {
   if (start > now + CLOCK_TOLERANCE) {
     content.problems.push(
       'The token is from the future: the clock of this machine, or of the machine that made the ' +
-        'token, is wrong. "velt-auth doctor" compares the clock with Velt.',
+        'token, is wrong. "npx velt-auth doctor" compares the clock with Velt.',
     )
   }
 }

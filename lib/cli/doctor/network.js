@@ -42,7 +42,7 @@ function tcp(route, attempt) {
           'TCP',
           `Nothing listens on ${place} (ECONNREFUSED).`,
           'Correct VELT_BASE_URL or HTTPS_PROXY, or start the server: for the emulator, run ' +
-            '"velt-auth emulator".',
+            '"npx velt-auth emulator".',
         )
       }
       return failure(
