@@ -247,13 +247,14 @@ try:
     import requests
     print(requests.get(os.environ['VELT_BASE_URL'] + '/_emulator/requests').json()['requests'][1]['status'])
 except ImportError:
-    print(200)
+    print('without requests')
 `
 
 test("Python's urllib and requests use the emulator", needs('python3'), async (t) => {
   const args = ['exec', '--', 'python3', '-c', PYTHON]
   const { code, stdout, stderr } = await runCli(t, args)
-  assert.deepEqual([code, stderr, stdout], [0, '', '429\n200 ada\n200\n'])
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^429\n200 ada\n(200|without requests)\n$/)
 })
 
 test('exec -- node --test runs the tests of a project with the emulator', async (t) => {

@@ -98,7 +98,7 @@ function assertInside(child, parent, tolerance = 0) {
 
 test('a miss, a join and a hit: spans with their parents, and a link', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
-  const { spans } = instrument(t)
+  const { spans, metrics } = instrument(t)
   const calls = () => Promise.all([client.getToken('ada'), client.getToken('ada')])
   await tracer.startActiveSpan('page', async (page) => {
     await calls()
@@ -125,6 +125,13 @@ test('a miss, a join and a hit: spans with their parents, and a link', async (t)
   assert.equal(request.name, 'POST')
   assert.deepEqual(stableAttributes(request), httpAttributes(emulator, 200))
   assertInside(request, by('miss'))
+
+  const reported = await metrics()
+  assert.equal(reported['http.client.request.duration'].dataPoints[0].value.count, 1)
+  assert.deepEqual(
+    new Set(reported['velt_auth.call.duration'].dataPoints.map(({ attributes }) => attributes)),
+    new Set(['miss', 'joined', 'hit'].map((cache) => getToken({ 'velt_auth.cache': cache }))),
+  )
 })
 
 test('two retries: a span for each attempt, with the times that the emulator saw', async (t) => {
@@ -310,6 +317,8 @@ test('observe() reports the counters of a client', async (t) => {
     'velt_auth.cache.hits': ['{call}', 1],
     'velt_auth.cache.misses': ['{call}', 1],
     'velt_auth.cache.joins': ['{call}', 0],
+    'velt_auth.cache.stale': ['{call}', 0],
+    'velt_auth.credential_refusals': ['{refusal}', 0],
     'velt_auth.cache.stale': ['{call}', 0],
     'velt_auth.refreshes': ['{refresh}', 0],
     'velt_auth.shared_cache.hits': ['{lookup}', 0],
