@@ -319,7 +319,6 @@ test('observe() reports the counters of a client', async (t) => {
     'velt_auth.cache.joins': ['{call}', 0],
     'velt_auth.cache.stale': ['{call}', 0],
     'velt_auth.credential_refusals': ['{refusal}', 0],
-    'velt_auth.cache.stale': ['{call}', 0],
     'velt_auth.refreshes': ['{refresh}', 0],
     'velt_auth.shared_cache.hits': ['{lookup}', 0],
     'velt_auth.requests': ['{request}', 1],
