@@ -115,7 +115,7 @@ const TRUST =
 /** @type {Record<string, [string, string]>} */
 const CERTIFICATE_FAILURES = {
   DEPTH_ZERO_SELF_SIGNED_CERT: [
-    'The certificate is self-signed, so nobody vouches for it',
+    'The certificate is self-signed: no authority has issued it',
     `${TRUST} A self-signed certificate must also have CA:FALSE.`,
   ],
   SELF_SIGNED_CERT_IN_CHAIN: ['The certificate is from an unknown authority', TRUST],
