@@ -531,6 +531,11 @@ export interface VeltTokenMessage {
   cache?: 'hit' | 'stale' | 'miss' | 'joined' | 'shared'
   /** The message of the call that started the request, if this call joined a request of another call. */
   joined?: VeltTokenMessage | undefined
+  /**
+   * A subscriber of `start` can set it: the header `traceparent` (W3C Trace Context, version `00`) of the
+   * requests that this call starts. Other formats are ignored. Default: no header.
+   */
+  traceparent?: string | undefined
   /** Why the call failed: a {@link VeltAuthError}, or the reason of your `AbortSignal`. */
   error?: unknown
 }
@@ -576,6 +581,11 @@ export interface VeltRequestMessage {
 export interface VeltRequestTimings {
   /** The wait for a free connection, before `startTime`. See `maxConnections`. */
   queue: number
+  /**
+   * The wait for the DNS lookup. Part of `connect`. Absent if no name was looked up. Connections that are
+   * opened at the same time share a lookup.
+   */
+  dns?: number
   /**
    * The time to open a connection: DNS, TCP, the tunnel of a proxy, and TLS. Part of `firstByte`. Absent if
    * the attempt used an open connection.

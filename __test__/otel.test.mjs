@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { ProxyTracerProvider, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import {
   AggregationTemporality,
@@ -11,6 +11,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import {
+  AlwaysOffSampler,
   InMemorySpanExporter,
   NodeTracerProvider,
   SimpleSpanProcessor,
@@ -29,7 +30,7 @@ tracerProvider.register()
 const tracer = trace.getTracer('test')
 
 /** Enables the instrumentation for one test. Returns the functions that read its spans and metrics. */
-function instrument(t) {
+function instrument(t, config) {
   exporter.reset()
   const metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({
@@ -37,7 +38,7 @@ function instrument(t) {
     exportIntervalMillis: 3_600_000,
   })
   const meterProvider = new MeterProvider({ readers: [reader] })
-  const instrumentation = new VeltAuthInstrumentation({ enabled: false })
+  const instrumentation = new VeltAuthInstrumentation({ ...config, enabled: false })
   const unregister = registerInstrumentations({
     instrumentations: [instrumentation],
     tracerProvider,
@@ -97,7 +98,7 @@ function assertInside(child, parent, tolerance = 0) {
 
 test('a miss, a join and a hit: spans with their parents, and a link', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
-  const { spans } = instrument(t)
+  const { spans, metrics } = instrument(t)
   const calls = () => Promise.all([client.getToken('ada'), client.getToken('ada')])
   await tracer.startActiveSpan('page', async (page) => {
     await calls()
@@ -124,6 +125,13 @@ test('a miss, a join and a hit: spans with their parents, and a link', async (t)
   assert.equal(request.name, 'POST')
   assert.deepEqual(stableAttributes(request), httpAttributes(emulator, 200))
   assertInside(request, by('miss'))
+
+  const reported = await metrics()
+  assert.equal(reported['http.client.request.duration'].dataPoints[0].value.count, 1)
+  assert.deepEqual(
+    new Set(reported['velt_auth.call.duration'].dataPoints.map(({ attributes }) => attributes)),
+    new Set(['miss', 'joined', 'hit'].map((cache) => getToken({ 'velt_auth.cache': cache }))),
+  )
 })
 
 test('two retries: a span for each attempt, with the times that the emulator saw', async (t) => {
@@ -254,6 +262,48 @@ test('a refresh is a trace of its own; an invalidation is a span of its caller',
   assertInside(find('invalidate'), logout, TOLERANCE)
 })
 
+test('traceparent is sent only with sendTraceparent, and names the span of the call', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, {}, { tokenLifetime: 2000 })
+  const { instrumentation, spans } = instrument(t)
+  const sent = () => emulator.requests.map(({ headers }) => headers.traceparent)
+  await client.getToken('ada')
+  assert.deepEqual(sent(), [undefined], 'not by default')
+
+  instrumentation.setConfig({ sendTraceparent: true })
+  emulator.reset()
+  exporter.reset()
+  emulator.fault({ status: 503 })
+  await client.getToken('bob')
+  await client.generateToken('bob')
+  await client.permissions.get({ organizationId: 'acme', userIds: ['bob'] })
+  const calls = ofKind(spans(), SpanKind.INTERNAL).map((span) => span.spanContext())
+  const headers = calls.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`)
+  assert.equal(headers.length, 3)
+  assert.deepEqual(sent(), [headers[0], ...headers], 'each attempt of a call has its header')
+  const requests = ofKind(spans(), SpanKind.CLIENT)
+  assert.deepEqual(
+    requests.map(({ parentSpanContext: { traceId, spanId } }) => `00-${traceId}-${spanId}-01`),
+    sent(),
+  )
+
+  emulator.reset()
+  while (client.stats().refreshes === 0) await client.getToken('bob', { minValidity: 0 })
+  while (emulator.requests.length === 0) await new Promise(setImmediate)
+  assert.deepEqual(sent(), [undefined], 'no call waits for a refresh')
+})
+
+test('sendTraceparent: a call without a sampled span says so, and without a span sends nothing', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const { instrumentation } = instrument(t, { sendTraceparent: true })
+  const sent = () => emulator.requests.at(-1).headers.traceparent
+  instrumentation.setTracerProvider(new NodeTracerProvider({ sampler: new AlwaysOffSampler() }))
+  await client.generateToken('ada')
+  assert.match(sent(), /^00-[\da-f]{32}-[\da-f]{16}-00$/)
+  instrumentation.setTracerProvider(new ProxyTracerProvider())
+  await client.generateToken('ada')
+  assert.equal(sent(), undefined)
+})
+
 test('observe() reports the counters of a client', async (t) => {
   const { client } = await emulateWithClient(t)
   const { instrumentation, metrics } = instrument(t)
@@ -268,6 +318,7 @@ test('observe() reports the counters of a client', async (t) => {
     'velt_auth.cache.misses': ['{call}', 1],
     'velt_auth.cache.joins': ['{call}', 0],
     'velt_auth.cache.stale': ['{call}', 0],
+    'velt_auth.credential_refusals': ['{refusal}', 0],
     'velt_auth.refreshes': ['{refresh}', 0],
     'velt_auth.shared_cache.hits': ['{lookup}', 0],
     'velt_auth.requests': ['{request}', 1],

@@ -177,6 +177,22 @@ test('deadline, abort and close end the calls', async (t) => {
   for (const call of pending) await assert.rejects(call, { code: 'ERR_VELT_CLOSED' })
 })
 
+test('the calls wait for a connection, as those for tokens', async (t) => {
+  const { emulator, client } = await emulateWithClient(t, { maxConnections: 2 })
+  emulator.fault({ stall: 'headers', times: 2 })
+  const query = { organizationId: 'acme', userIds: ['ada'] }
+  const calls = Promise.allSettled(
+    Array.from({ length: 5 }, () => client.permissions.get(query, { deadline: 10_000 })),
+  )
+  while (client.stats().upstreamWaiting < 3 || emulator.requests.length < 2) {
+    await new Promise(setImmediate)
+  }
+  assert.equal(client.stats().upstreamInFlight, 2)
+  client.close()
+  await calls
+  assert.equal(emulator.requests.length, 2)
+})
+
 test('while the circuit breaker is open, no request is sent', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { maxAttempts: 1 })
   emulator.fault({ error: { status: 'UNAVAILABLE' }, times: Infinity })

@@ -1,6 +1,7 @@
 // The channels in `node:diagnostics_channel`: what they publish, and what they never contain.
 
 import assert from 'node:assert/strict'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { createSecureServer } from 'node:http2'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
@@ -54,6 +55,23 @@ test('a miss, a join and a hit: one message for each call, one for the request',
   )
 })
 
+test('a subscriber of start can set the traceparent of a call', async (t) => {
+  const { emulator, client } = await emulateWithClient(t)
+  const { start } = tracingChannel('velt-auth:token')
+  const sent = async (traceparent) => {
+    const set = (message) => Object.assign(message, { traceparent })
+    start.subscribe(set)
+    await client.generateToken('ada')
+    start.unsubscribe(set)
+    return emulator.requests.at(-1).headers.traceparent
+  }
+  const valid = `00-${'0af7'.repeat(8)}-${'b7ad'.repeat(4)}-01`
+  assert.equal(await sent(valid), valid)
+  for (const invalid of [undefined, '', 42, {}, 'a\r\nb: c', valid.toUpperCase(), `${valid}0`]) {
+    assert.equal(await sent(invalid), undefined)
+  }
+})
+
 test('two retries: each attempt has its status, its Retry-After and its times', async (t) => {
   const { emulator, client } = await emulateWithClient(t)
   const messages = collectMessages(t)
@@ -104,7 +122,7 @@ test('two retries: each attempt has its status, its Retry-After and its times', 
   assert.equal(second.timings.connect, undefined, 'the connection was open')
 })
 
-test('connect contains the TLS handshake; queue is the wait for a connection', async (t) => {
+test('connect contains DNS and the TLS handshake; queue is the wait for a connection', async (t) => {
   const { key, cert } = await createSelfSigned()
   const { emulator, options } = await emulate(t, { tls: { key, cert } })
   const client = startClient(t, { ...options, ca: cert, maxConnections: 1 })
@@ -115,6 +133,17 @@ test('connect contains the TLS handshake; queue is the wait for a connection', a
   assert.ok(first.timings.connect > 0 && first.timings.queue < 100)
   assert.ok(second.timings.queue >= 150 - TOLERANCE, `${second.timings.queue}`)
   assert.equal(second.timings.connect, undefined)
+
+  assert.ok(options.baseUrl.startsWith('https://localhost:'))
+  assert.ok(first.timings.dns > 0 && first.timings.dns < first.timings.connect)
+  assert.equal(second.timings.dns, undefined, 'no connection was opened')
+  const byAddress = startClient(t, { ...options, baseUrl: 'http://127.0.0.1:1', maxAttempts: 1 })
+  await assert.rejects(byAddress.generateToken('ada'))
+  const { dns, connect } = messages.request.at(-1).timings
+  assert.ok(dns === undefined && connect > 0, 'an IP address needs no lookup')
+  const unknown = startClient(t, { ...options, baseUrl: 'https://velt.invalid', maxAttempts: 1 })
+  await assert.rejects(unknown.generateToken('ada'))
+  assert.ok(messages.request.at(-1).timings.dns > 0, 'a failed lookup takes time too')
 })
 
 test('calls of permissions, and a request with the next auth token', async (t) => {

@@ -58,20 +58,20 @@ class VeltAuthClient {
   generateToken(user, options) {
     const tracer = this.#currentTracer()
     if (!tracer) return this.#generateToken(user, options)
-    return tracer.call('generateToken', (number) => this.#generateToken(user, options, number))
+    return tracer.call('generateToken', (traced) => this.#generateToken(user, options, traced))
   }
 
   /**
    * @param {unknown} user
    * @param {CallOptions} [options]
-   * @param {number} [number] the number of the call in `#tracer`
+   * @param {import('./addon.js').TracedCall} [traced] the call in `#tracer`
    */
-  async #generateToken(user, options, number) {
+  async #generateToken(user, options, traced) {
     const callOptions = validateCallOptions(options)
     const nativeUser = toUser(user)
     return await this.#during(() =>
       tokenOf(callOptions.signal, (calls, call, cancel) =>
-        this.#native.generateToken(calls, call, cancel, nativeUser, callOptions, number),
+        this.#native.generateToken(calls, call, cancel, nativeUser, callOptions, traced),
       ),
     )
   }
@@ -84,15 +84,15 @@ class VeltAuthClient {
   getToken(user, options) {
     const tracer = this.#currentTracer()
     if (!tracer) return this.#getToken(user, options)
-    return tracer.call('getToken', (number) => this.#getToken(user, options, number))
+    return tracer.call('getToken', (traced) => this.#getToken(user, options, traced))
   }
 
   /**
    * @param {unknown} user
    * @param {import('../index.js').VeltGetOptions} [options]
-   * @param {number} [number] the number of the call in `#tracer`
+   * @param {import('./addon.js').TracedCall} [traced] the call in `#tracer`
    */
-  async #getToken(user, options, number) {
+  async #getToken(user, options, traced) {
     const callOptions = validateGetOptions(options)
     const nativeUser = toUser(user)
     const { signal, minValidity, maxAge } = callOptions
@@ -110,13 +110,13 @@ class VeltAuthClient {
       )
       if (cached) {
         this.#reportRefusals()
-        if (number !== undefined) this.#tracer?.hit(number)
+        if (traced) this.#tracer?.hit(traced)
         return toToken(cached)
       }
     }
     return await this.#during(() =>
       tokenOf(signal, (calls, call, cancel) =>
-        this.#native.getToken(calls, call, cancel, nativeUser, callOptions, number),
+        this.#native.getToken(calls, call, cancel, nativeUser, callOptions, traced),
       ),
     )
   }

@@ -51,7 +51,7 @@ class Tracer {
    *
    * @template T
    * @param {TokenMessage['method']} method
-   * @param {(number: number) => Promise<T>} start starts the call with this number
+   * @param {(traced: import('./addon.js').TracedCall) => Promise<T>} start starts the call
    * @returns {Promise<T>}
    */
   async call(method, start) {
@@ -65,7 +65,12 @@ class Tracer {
     // `tracePromise` adds the result of its function to the message. The token must not be in it.
     await token.tracePromise(async () => {
       try {
-        result = await start(number)
+        // A subscriber of `start` may have set it to anything.
+        const traceparent = /** @type {unknown} */ (message.traceparent)
+        result = await start({
+          number,
+          traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+        })
       } finally {
         this.#end(number)
         message.duration = performance.now() - began
@@ -77,9 +82,9 @@ class Tracer {
   /**
    * The call has just got a token from the cache of this process.
    *
-   * @param {number} number
+   * @param {import('./addon.js').TracedCall} traced
    */
-  hit(number) {
+  hit({ number }) {
     const { calls } = this.flush()
     const message = this.#pending.get(number)?.message
     if (message) message.cache = calls.findLast(({ call }) => call === undefined)?.source ?? 'hit'
@@ -203,7 +208,7 @@ function nextNumber() {
  * @returns {RequestMessage}
  */
 function requestMessage(attempt, resendCount, time) {
-  const { duration, queue, connect, firstByte, status, code, retryAfter } = attempt
+  const { duration, queue, dns, connect, firstByte, status, code, retryAfter } = attempt
   const url = attempt.url === undefined ? undefined : new URL(attempt.url)
   return {
     method: 'POST',
@@ -222,6 +227,7 @@ function requestMessage(attempt, resendCount, time) {
     ...(retryAfter !== undefined && { retryAfter }),
     timings: {
       queue,
+      ...(dns !== undefined && { dns }),
       ...(connect !== undefined && { connect }),
       ...(firstByte !== undefined && { firstByte, body: duration - firstByte }),
     },

@@ -4,7 +4,7 @@
 
 const { text } = require('node:stream/consumers')
 const { UsageError } = require('./errors.js')
-const { duration, printJson, style } = require('./output.js')
+const { duration, printJson, style, wrap } = require('./output.js')
 const { inspectToken } = require('./token-content.js')
 
 const help = `Usage: velt-auth decode [<token>] [--json]
@@ -70,8 +70,8 @@ function print({ header, claims, issuedAt, expiresAt, millisecondsLeft, permissi
     }
   }
   if (rest.notes.length + rest.problems.length > 0) section('Findings')
-  for (const note of rest.notes) console.log(`  ${style('yellow', 'note')}   ${note}`)
-  for (const problem of rest.problems) console.log(`  ${style('red', 'wrong')}  ${problem}`)
+  for (const problem of rest.problems) finding(style('red', 'wrong'), problem)
+  for (const note of rest.notes) finding(style('yellow', 'note '), note)
   if (rest.problems.length === 0) console.log(style('green', 'Nothing wrong was found.'))
   console.error('The signature was not verified: only Velt has the key.')
 }
@@ -79,6 +79,11 @@ function print({ header, claims, issuedAt, expiresAt, millisecondsLeft, permissi
 /** @param {string} title */
 function section(title) {
   console.log(style('bold', title))
+}
+
+/** @param {string} word has five characters @param {string} message */
+function finding(word, message) {
+  console.log(`  ${word}  ${wrap(message, 9)}`)
 }
 
 /** @param {string} name @param {string} value */

@@ -4,6 +4,7 @@
 
 const { spawn } = require('node:child_process')
 const { constants } = require('node:os')
+const { isatty } = require('node:tty')
 const { CommandError } = require('./errors.js')
 const { emulatorOptions, environmentFor, start } = require('./start-emulator.js')
 
@@ -47,7 +48,7 @@ function runCommand([program, ...args], env) {
   /** @param {NodeJS.Signals} signal */
   function passOn(signal) {
     // A terminal sends the SIGINT of Ctrl+C to the command too. A second one would kill some programs.
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    if (signal !== 'SIGINT' || !isInTerminal()) child.kill(signal)
   }
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(startFailure(error, program)))
@@ -56,6 +57,11 @@ function runCommand([program, ...args], env) {
       resolve(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)])
     })
   })
+}
+
+/** Whether stdin, stdout or stderr is a terminal: the others may be files or pipes. */
+function isInTerminal() {
+  return [0, 1, 2].some((descriptor) => isatty(descriptor))
 }
 
 /** @param {NodeJS.ErrnoException} error @param {string} program */

@@ -42,7 +42,9 @@ Examples
   npx velt-auth exec -- npm test
   npx velt-auth token --user-id ada | npx velt-auth decode
 
-"velt-auth <command> --help" shows the options of a command. "velt-auth --version" prints the version.
+npx velt-auth <command> --help   shows the options of a command
+npx velt-auth --version          prints the version
+
 Results go to stdout, everything else to stderr.
 Exit codes: 0 done, 1 a check or a call failed, 2 wrong usage.`
 
@@ -56,7 +58,10 @@ async function main([name, ...args]) {
     console.log(require('../../package.json').version)
     return 0
   }
-  if (name === undefined) throw new UsageError('A command is missing.')
+  if (name === undefined) {
+    console.error(HELP)
+    return 2
+  }
   if (!Object.hasOwn(COMMANDS, name)) {
     throw new UsageError(
       `Unknown command: ${name}. The commands are ${Object.keys(COMMANDS).join(', ')}.`,
@@ -86,7 +91,7 @@ main(args).then(
     console.error(style('red', error.message, process.stderr))
     if (error instanceof UsageError) {
       const help = Object.hasOwn(COMMANDS, args[0] ?? '') ? `${args[0]} --help` : '--help'
-      console.error(`"velt-auth ${help}" shows how to use it.`)
+      console.error(`"npx velt-auth ${help}" shows how to use it.`)
     }
     process.exitCode = error.exitCode
   },

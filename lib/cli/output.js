@@ -28,6 +28,26 @@ function hasColours(stream) {
   return stream.isTTY === true && stream.hasColors()
 }
 
+/** The width of a line, when the output is not a terminal. */
+const WIDTH = 100
+
+/**
+ * Breaks a text into lines. All but the first begin with `indent` spaces.
+ *
+ * @param {string} text
+ * @param {number} indent
+ */
+function wrap(text, indent) {
+  const width = Math.max(40, (process.stdout.columns ?? WIDTH) - indent)
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = `${lines.at(-1)} ${word}`.trimStart()
+    if (line.length > width) lines.push(word)
+    else lines[lines.length - 1] = line
+  }
+  return lines.join(`\n${' '.repeat(indent)}`)
+}
+
 /** @param {unknown} value */
 function printJson(value) {
   console.log(JSON.stringify(value, null, 2))
@@ -64,3 +84,4 @@ exports.duration = duration
 exports.lastFour = lastFour
 exports.printJson = printJson
 exports.style = style
+exports.wrap = wrap

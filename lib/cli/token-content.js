@@ -28,6 +28,12 @@ const MILLISECONDS = 1e11
 /** How far the clock of this machine may be behind Velt's. */
 const CLOCK_TOLERANCE = 60_000
 
+/** How many characters a signature of Velt has at least, by its algorithm. RSA keys have at least 2048 bits. */
+const SHORTEST_SIGNATURE = new Map([
+  ['HS256', 43],
+  ['RS256', 342],
+])
+
 /** @param {string} token @param {number} now @returns {TokenContent} */
 function inspectToken(token, now) {
   /** @type {TokenContent} */
@@ -49,8 +55,12 @@ function inspectToken(token, now) {
     content.problems.push(notAToken(token, parts.length))
     return content
   }
+  const { alg } = content.header
   if (parts[2] === '') content.problems.push('The signature is missing: the token was cut off.')
-  if (/^none$/i.test(content.header.alg)) {
+  else if (parts[2].length < (SHORTEST_SIGNATURE.get(alg) ?? 0)) {
+    content.problems.push(`The signature is too short for ${alg}: the token was cut off.`)
+  }
+  if (/^none$/i.test(alg)) {
     content.problems.push('The algorithm is "none": the token is not signed, so Velt rejects it.')
   }
   inspectUser(content)
@@ -116,7 +126,7 @@ function inspectTimes(content, now) {
   if (start > now + CLOCK_TOLERANCE) {
     content.problems.push(
       'The token is from the future: the clock of this machine, or of the machine that made the ' +
-        'token, is wrong. "velt-auth doctor" compares the clock with Velt.',
+        'token, is wrong. "npx velt-auth doctor" compares the clock with Velt.',
     )
   }
 }

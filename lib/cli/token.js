@@ -67,7 +67,7 @@ function printError({ code, message, cause }) {
   const name = style('red', code ?? 'The addon cannot be loaded', process.stderr)
   console.error(`${name}: ${message}`)
   if (code && cause) console.error(`Cause: ${cause.message}`)
-  console.error('"velt-auth doctor" finds the reason, and says what to do.')
+  console.error('"npx velt-auth doctor" finds the reason, and says what to do.')
 }
 
 exports.help = help

@@ -5,6 +5,12 @@ import type { VeltAuthClient } from '../../index.js'
 export interface VeltAuthInstrumentationConfig {
   /** Whether the instrumentation is enabled when it is made. Default: `true`. */
   enabled?: boolean
+  /**
+   * Whether requests to Velt have the header `traceparent` of W3C Trace Context, with the span of the call
+   * that started the request. Useful if a proxy of yours, on the way to Velt, makes spans too. A refresh in
+   * the background sends no header. Default: `false`.
+   */
+  sendTraceparent?: boolean
 }
 
 /**

@@ -37,7 +37,9 @@ class VeltAuthInstrumentation {
   enable() {
     if (this.#subscriptions.length > 0) return
     this.#subscriptions = [
-      listen('tracing:velt-auth:token:start', (message) => this.#currentSpans().started(message)),
+      listen('tracing:velt-auth:token:start', (message) =>
+        this.#currentSpans().started(message, this.#config.sendTraceparent === true),
+      ),
       listen('tracing:velt-auth:token:asyncEnd', (message) => {
         this.#currentSpans().ended(message)
         this.#currentMetrics().callEnded(message)

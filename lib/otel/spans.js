@@ -2,7 +2,14 @@
 
 'use strict'
 
-const { ROOT_CONTEXT, SpanKind, SpanStatusCode, context, trace } = require('@opentelemetry/api')
+const {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  context,
+  isSpanContextValid,
+  trace,
+} = require('@opentelemetry/api')
 const { callError, defined, requestAttributes, requestError, seconds } = require('./attributes.js')
 
 /** @typedef {import('@opentelemetry/api').Span} Span */
@@ -21,9 +28,10 @@ class Spans {
     this.#tracer = tracer
   }
 
-  /** @param {TokenMessage} message */
-  started(message) {
-    this.#start(message, message.method, context.active())
+  /** @param {TokenMessage} message @param {boolean} sendTraceparent */
+  started(message, sendTraceparent) {
+    const span = this.#start(message, message.method, context.active())
+    if (sendTraceparent) message.traceparent = traceparent(span.spanContext())
   }
 
   /** @param {TokenMessage} message */
@@ -47,6 +55,7 @@ class Spans {
       'http.request.resend_count': resendCount > 0 ? resendCount : undefined,
       'velt_auth.retry_after': seconds(message.retryAfter),
       'velt_auth.timing.queue': seconds(timings.queue),
+      'velt_auth.timing.dns': seconds(timings.dns),
       'velt_auth.timing.connect': seconds(timings.connect),
       'velt_auth.timing.first_byte': seconds(timings.firstByte),
       'velt_auth.timing.body': seconds(timings.body),
@@ -82,6 +91,17 @@ class Spans {
     this.#spans.set(message, span)
     return span
   }
+}
+
+/**
+ * The header of W3C Trace Context. Without a provider there is no valid context.
+ *
+ * @param {import('@opentelemetry/api').SpanContext} spanContext
+ */
+function traceparent(spanContext) {
+  if (!isSpanContextValid(spanContext)) return undefined
+  const { traceId, spanId, traceFlags } = spanContext
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
 /**

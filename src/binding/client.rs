@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth_token::{JsProvider, Wake};
 use super::calls::{Calls, runtime};
-use super::records::Records;
+use super::records::{Records, TracedCall};
 use super::values::{
     CallOptions, ClientOptions, Failure, Permissions, PermissionsChange, PermissionsQuery, Refusal,
     Stats, Token, User, from_milliseconds, token,
@@ -97,7 +97,7 @@ impl NativeClient {
         refusals.map(Into::into).collect()
     }
 
-    /// Requests a token from Velt. A call with a `number` is recorded under this number.
+    /// Requests a token from Velt. A call with `traced` is recorded.
     #[napi(catch_unwind)]
     pub fn generate_token(
         &self,
@@ -106,10 +106,10 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
-        number: Option<u32>,
+        traced: Option<TracedCall>,
     ) {
         let client = Arc::clone(&self.client);
-        let options = numbered(options, number);
+        let options = traced_options(options, traced);
         start(calls, call, cancel, async move {
             let outcome = client.generate_token(user.into(), options).await;
             outcome.map(|got| Either4::A(token(&got)))
@@ -152,7 +152,7 @@ impl NativeClient {
         Some(token(&hit.token))
     }
 
-    /// A token from a cache, or from Velt. A call with a `number` is recorded under this number.
+    /// A token from a cache, or from Velt. A call with `traced` is recorded.
     #[napi(catch_unwind)]
     pub fn get_token(
         &self,
@@ -161,10 +161,10 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         user: User,
         options: CallOptions,
-        number: Option<u32>,
+        traced: Option<TracedCall>,
     ) {
         let client = Arc::clone(&self.client);
-        let options = numbered(options, number);
+        let options = traced_options(options, traced);
         start(calls, call, cancel, async move {
             let outcome = client.get_token(user.into(), options).await;
             outcome.map(|got| Either4::A(token(&got)))
@@ -180,7 +180,7 @@ impl NativeClient {
         });
     }
 
-    /// Adds or removes permissions of a user. A call with a `number` is recorded under this number.
+    /// Adds or removes permissions of a user. A call with `traced` is recorded.
     #[napi(catch_unwind)]
     pub fn change_permissions(
         &self,
@@ -189,19 +189,20 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         change: PermissionsChange,
         deadline: Option<u32>,
-        number: Option<u32>,
+        traced: Option<TracedCall>,
     ) {
         let client = Arc::clone(&self.client);
         let deadline = deadline.map(from_milliseconds);
+        let traced = traced.map(Into::into);
         start(calls, call, cancel, async move {
             let outcome = client
-                .change_permissions(change.into(), deadline, number)
+                .change_permissions(change.into(), deadline, traced)
                 .await;
             outcome.map(|()| Either4::C(true))
         });
     }
 
-    /// The permissions of users, as JSON. A call with a `number` is recorded under this number.
+    /// The permissions of users, as JSON. A call with `traced` is recorded.
     #[napi(catch_unwind)]
     pub fn get_permissions(
         &self,
@@ -210,12 +211,13 @@ impl NativeClient {
         cancel: Option<&Cancel>,
         query: PermissionsQuery,
         deadline: Option<u32>,
-        number: Option<u32>,
+        traced: Option<TracedCall>,
     ) {
         let client = Arc::clone(&self.client);
         let deadline = deadline.map(from_milliseconds);
+        let traced = traced.map(Into::into);
         start(calls, call, cancel, async move {
-            let outcome = client.permissions(&query.into(), deadline, number).await;
+            let outcome = client.permissions(&query.into(), deadline, traced).await;
             outcome.map(|permissions| Either4::D(Value::Object(permissions).to_string()))
         });
     }
@@ -245,9 +247,9 @@ impl NativeClient {
     }
 }
 
-fn numbered(options: CallOptions, number: Option<u32>) -> core::client::CallOptions {
+fn traced_options(options: CallOptions, traced: Option<TracedCall>) -> core::client::CallOptions {
     core::client::CallOptions {
-        number,
+        traced: traced.map(Into::into),
         ..options.into()
     }
 }

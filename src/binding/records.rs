@@ -7,6 +7,23 @@ use tokio::time::Instant;
 
 use super::values::{BreakerState, Code};
 use crate::core::trace::records as trace;
+use crate::core::trace::traceparent::Traceparent;
+
+/// The core's [`trace::TracedCall`]. A `traceparent` with a wrong format is ignored.
+#[napi(object, object_to_js = false)]
+pub struct TracedCall {
+    pub number: u32,
+    pub traceparent: Option<String>,
+}
+
+impl From<TracedCall> for trace::TracedCall {
+    fn from(call: TracedCall) -> Self {
+        Self {
+            number: call.number,
+            traceparent: call.traceparent.as_deref().and_then(Traceparent::parse),
+        }
+    }
+}
 
 /// The core's [`trace::Records`]. `ago` is how many milliseconds before this conversion something
 /// happened, and other times are durations in milliseconds: so JavaScript places them on its own clock.
@@ -35,6 +52,7 @@ pub struct AttemptRecord {
     pub ago: f64,
     pub duration: f64,
     pub queue: f64,
+    pub dns: Option<f64>,
     pub connect: Option<f64>,
     pub first_byte: Option<f64>,
     pub resends: u32,
@@ -134,6 +152,7 @@ impl AttemptRecord {
             ago: milliseconds(now - attempt.started),
             duration: milliseconds(attempt.ended - attempt.started),
             queue: milliseconds(attempt.queued),
+            dns: attempt.looking_up.map(milliseconds),
             connect: attempt.connecting.map(milliseconds),
             first_byte: attempt
                 .first_byte

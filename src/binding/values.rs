@@ -335,7 +335,7 @@ impl From<CallOptions> for core::client::CallOptions {
             deadline: options.deadline.map(from_milliseconds),
             min_validity: options.min_validity.map(from_milliseconds),
             max_age: options.max_age.map(from_milliseconds),
-            number: None,
+            traced: None,
         }
     }
 }

@@ -19,6 +19,7 @@ const workspace = require('./workspace.js')
  * @typedef {import('./result.js').Result} Result
  * @typedef {import('./settings.js').Settings} Settings
  * @typedef {AsyncGenerator<Result> | Generator<Result>} Results
+ * @typedef {Result & { group: string }} GroupedResult
  */
 
 const help = `Usage: velt-auth doctor [options]
@@ -60,16 +61,16 @@ const options = {
 async function run({ values }) {
   loadEnvironment(values.env)
   const settings = readSettings(values.ca)
+  /** @type {GroupedResult[]} */
+  const results = []
   /** @type {[string, Results][]} */
   const groups = [
     ['Platform', platformChecks()],
     ['Environment', environmentChecks(settings)],
     ['Network', networkChecks(settings)],
-    ['Velt', veltChecks(settings, values)],
+    ['Velt', veltChecks(settings, values, results)],
     ['Redis', redisChecks(values.redis ?? variable('REDIS_URL'), settings.ca)],
   ]
-  /** @type {(Result & { group: string })[]} */
-  const results = []
   for (const [group, checks] of groups) {
     if (!values.json) printTitle(group)
     for await (const result of checks) {
@@ -115,10 +116,19 @@ async function* networkChecks({ route }) {
   attempt.socket?.destroy()
 }
 
-/** @param {Settings} settings @param {import('../arguments.js').Values} values @returns {Results} */
-async function* veltChecks(settings, { domain, 'permission-provider': providerUrl }) {
-  if (!settings.route || !settings.apiKey || !settings.authToken) {
-    yield skipped('credentials', 'The URL or the credentials are missing.')
+/**
+ * @param {Settings} settings
+ * @param {import('../arguments.js').Values} values
+ * @param {GroupedResult[]} earlier the results of the earlier groups
+ * @returns {Results}
+ */
+async function* veltChecks(settings, { domain, 'permission-provider': providerUrl }, earlier) {
+  if (earlier.some(({ group, status }) => group === 'Network' && status === 'failure')) {
+    yield skipped('credentials', 'Velt cannot be reached: see Network.')
+    return
+  }
+  if (!settings.apiKey || !settings.authToken) {
+    yield skipped('credentials', 'They are not set.')
     return
   }
   const config = await workspace.readWorkspace(settings, 'apikeyconfig')

@@ -42,7 +42,7 @@ function tcp(route, attempt) {
           'TCP',
           `Nothing listens on ${place} (ECONNREFUSED).`,
           'Correct VELT_BASE_URL or HTTPS_PROXY, or start the server: for the emulator, run ' +
-            '"velt-auth emulator".',
+            '"npx velt-auth emulator".',
         )
       }
       return failure(
@@ -115,7 +115,7 @@ const TRUST =
 /** @type {Record<string, [string, string]>} */
 const CERTIFICATE_FAILURES = {
   DEPTH_ZERO_SELF_SIGNED_CERT: [
-    'The certificate is self-signed, so nobody vouches for it',
+    'The certificate is self-signed: no authority has issued it',
     `${TRUST} A self-signed certificate must also have CA:FALSE.`,
   ],
   SELF_SIGNED_CERT_IN_CHAIN: ['The certificate is from an unknown authority', TRUST],

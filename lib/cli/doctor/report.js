@@ -2,7 +2,7 @@
 
 'use strict'
 
-const { style } = require('../output.js')
+const { style, wrap } = require('../output.js')
 
 /** @typedef {import('./result.js').Result} Result */
 
@@ -13,9 +13,6 @@ const STATUS = /** @type {const} */ ({
   failure: ['FAILED', 'red'],
   skipped: ['skipped', 'dim'],
 })
-
-/** The width of a line, when the output is not a terminal. */
-const WIDTH = 100
 
 const INDENT = 32
 
@@ -28,20 +25,8 @@ function printTitle(title) {
 function printResult({ name, status, detail, cure }) {
   const [word, colour] = STATUS[status]
   const start = `  ${style(colour, word.padEnd(8))} ${name.padEnd(INDENT - 11)}`
-  console.log(`${start}${wrap(detail)}`)
-  if (cure) console.log(`${' '.repeat(INDENT)}${style('cyan', wrap(`→ ${cure}`))}`)
-}
-
-/** @param {string} text */
-function wrap(text) {
-  const width = Math.max(40, (process.stdout.columns ?? WIDTH) - INDENT)
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const line = `${lines.at(-1)} ${word}`.trimStart()
-    if (line.length > width) lines.push(word)
-    else lines[lines.length - 1] = line
-  }
-  return lines.join(`\n${' '.repeat(INDENT)}`)
+  console.log(`${start}${wrap(detail, INDENT)}`)
+  if (cure) console.log(`${' '.repeat(INDENT)}${style('cyan', wrap(`→ ${cure}`, INDENT))}`)
 }
 
 /** @param {Result[]} results */

@@ -31,7 +31,7 @@ use crate::core::token::{Requirement, Token};
 use crate::core::trace::call::OpenCall;
 use crate::core::trace::current::RequestRecord;
 use crate::core::trace::journal::Journal;
-use crate::core::trace::records::{BreakerState, CallNumber};
+use crate::core::trace::records::{BreakerState, TracedCall};
 use crate::core::user::{User, not_blank};
 use crate::core::velt::api::request::token_url;
 use crate::core::velt::credentials::Refusal;
@@ -74,8 +74,8 @@ pub struct CallOptions {
     pub min_validity: Option<Duration>,
     /// A token that was received longer ago is not served. No limit by default.
     pub max_age: Option<Duration>,
-    /// The number of the call in the [`Journal`]. A call without a number is not recorded.
-    pub number: Option<CallNumber>,
+    /// The call in the [`Journal`]. Nothing is recorded without it.
+    pub traced: Option<TracedCall>,
 }
 
 impl CallOptions {
@@ -196,7 +196,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         user: User,
         options: CallOptions,
     ) -> Result<Token, Error> {
-        let record = OpenCall::new(&self.journal, options.number);
+        let record = OpenCall::new(&self.journal, options.traced);
         let outcome = self.until_closed(self.get(user, options, &record)).await;
         self.stats.call_ended(&outcome);
         outcome
@@ -265,7 +265,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
                     }
                     self.stats.misses.add();
                     record.missed();
-                    let record = RequestRecord::of_call(&self.journal, record.number());
+                    let record = RequestRecord::of_call(&self.journal, record.traced());
                     self.lead(leader, user, requirement, record);
                     return request.wait().await;
                 }
@@ -389,7 +389,7 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
             let limit = deadlines::redis_command(deadline);
             let _ = timeout(limit, self.until_current()).await;
             let deadline = deadline.saturating_sub(began.elapsed());
-            let record = RequestRecord::of_call(&self.journal, options.number);
+            let record = RequestRecord::of_call(&self.journal, options.traced);
             let outcome = record.during(self.fetcher.generate(&user, deadline)).await;
             record.end(&outcome);
             if !outcome.as_ref().is_err_and(Error::is_outage) {

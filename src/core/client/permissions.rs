@@ -10,7 +10,7 @@ use crate::core::cache::shared::store::Store;
 use crate::core::error::{Code, Error};
 use crate::core::permissions::{Permissions, PermissionsChange, PermissionsQuery};
 use crate::core::trace::current::RequestRecord;
-use crate::core::trace::records::CallNumber;
+use crate::core::trace::records::TracedCall;
 use crate::core::velt::endpoint::VeltEndpoint;
 
 impl<S: Store> Client<VeltEndpoint, S> {
@@ -28,14 +28,14 @@ impl<S: Store> Client<VeltEndpoint, S> {
         self: &Arc<Self>,
         change: PermissionsChange,
         deadline: Option<Duration>,
-        number: Option<CallNumber>,
+        traced: Option<TracedCall>,
     ) -> Result<(), Error> {
         let deadline = deadline.unwrap_or(self.deadline);
         let outcome = match change.check(self.clock.now()) {
             Ok(()) => {
                 let client = Arc::clone(self);
                 let task =
-                    tokio::spawn(async move { client.change(&change, deadline, number).await });
+                    tokio::spawn(async move { client.change(&change, deadline, traced).await });
                 match timeout(deadline, task).await {
                     Ok(ended) => ended.unwrap_or_else(|_| Err(Error::leader_panicked())),
                     Err(_) => Err(timed_out(deadline)),
@@ -51,12 +51,12 @@ impl<S: Store> Client<VeltEndpoint, S> {
         self: &Arc<Self>,
         change: &PermissionsChange,
         deadline: Duration,
-        number: Option<CallNumber>,
+        traced: Option<TracedCall>,
     ) -> Result<(), Error> {
         let upstream = &self.fetcher.upstream;
         let (endpoint, breaker) = (upstream.endpoint(), upstream.breaker());
         let attempt = |place| endpoint.change_permissions(place, change, breaker);
-        let record = RequestRecord::of_call(&self.journal, number);
+        let record = RequestRecord::of_call(&self.journal, traced);
         let call = self.until_closed(upstream.call(deadline, attempt));
         let changed = record.during(call).await;
         record.end(&changed);
@@ -77,7 +77,7 @@ impl<S: Store> Client<VeltEndpoint, S> {
         &self,
         query: &PermissionsQuery,
         deadline: Option<Duration>,
-        number: Option<CallNumber>,
+        traced: Option<TracedCall>,
     ) -> Result<Permissions, Error> {
         let upstream = &self.fetcher.upstream;
         let outcome = match query.check() {
@@ -85,7 +85,7 @@ impl<S: Store> Client<VeltEndpoint, S> {
                 let (endpoint, breaker) = (upstream.endpoint(), upstream.breaker());
                 let attempt = |place| endpoint.permissions(place, query, breaker);
                 let call = upstream.call(deadline.unwrap_or(self.deadline), attempt);
-                let record = RequestRecord::of_call(&self.journal, number);
+                let record = RequestRecord::of_call(&self.journal, traced);
                 let outcome = record.during(self.until_closed(call)).await;
                 record.end(&outcome);
                 outcome

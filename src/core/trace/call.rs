@@ -3,23 +3,31 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::journal::Journal;
-use super::records::{Call, CallNumber, Source};
+use super::records::{Call, CallNumber, Source, TracedCall};
 
 /// The record of a call. It is complete when it is dropped.
 #[derive(Debug)]
-pub struct OpenCall(Option<(Arc<Journal>, Mutex<Call>)>);
+pub struct OpenCall(Option<Open>);
+
+#[derive(Debug)]
+struct Open {
+    journal: Arc<Journal>,
+    traced: TracedCall,
+    call: Mutex<Call>,
+}
 
 impl OpenCall {
-    /// Starts to record a call; nothing is recorded for a call without a number.
+    /// Starts to record a call; nothing is recorded without `traced`.
     #[must_use]
-    pub fn new(journal: &Arc<Journal>, number: Option<CallNumber>) -> Self {
-        Self(number.map(|number| {
-            let call = Call {
-                number: Some(number),
+    pub fn new(journal: &Arc<Journal>, traced: Option<TracedCall>) -> Self {
+        Self(traced.map(|traced| Open {
+            journal: Arc::clone(journal),
+            traced,
+            call: Mutex::new(Call {
+                number: Some(traced.number),
                 source: None,
                 joined: None,
-            };
-            (Arc::clone(journal), Mutex::new(call))
+            }),
         }))
     }
 
@@ -38,15 +46,20 @@ impl OpenCall {
         self.set(Source::Joined, leader);
     }
 
-    /// The number of the call.
+    /// The call, if it is recorded.
+    #[must_use]
+    pub fn traced(&self) -> Option<TracedCall> {
+        self.0.as_ref().map(|open| open.traced)
+    }
+
+    /// The number of the call, if it is recorded.
     #[must_use]
     pub fn number(&self) -> Option<CallNumber> {
-        let (_, call) = self.0.as_ref()?;
-        call.lock().unwrap_or_else(PoisonError::into_inner).number
+        self.traced().map(|traced| traced.number)
     }
 
     fn set(&self, source: Source, leader: Option<CallNumber>) {
-        if let Some((_, call)) = &self.0 {
+        if let Some(Open { call, .. }) = &self.0 {
             let mut call = call.lock().unwrap_or_else(PoisonError::into_inner);
             call.source = Some(source);
             call.joined = leader.or(call.joined);
@@ -56,7 +69,7 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        if let Some((journal, call)) = &self.0 {
+        if let Some(Open { journal, call, .. }) = &self.0 {
             let call = *call.lock().unwrap_or_else(PoisonError::into_inner);
             journal.push(|records| &mut records.calls, call);
         }

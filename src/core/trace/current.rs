@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::journal::Journal;
-use super::records::{Attempt, BreakerState, CallNumber, Change, End, Request};
+use super::records::{Attempt, BreakerState, Change, End, Request, TracedCall};
+use super::traceparent::Traceparent;
 use crate::core::error::{Code, Error};
 
 task_local! {
@@ -25,14 +26,15 @@ pub struct RequestRecord(Option<Arc<OpenRequest>>);
 #[derive(Debug)]
 struct OpenRequest {
     journal: Arc<Journal>,
+    traceparent: Option<Traceparent>,
     request: Mutex<Request>,
 }
 
 impl RequestRecord {
-    /// Starts to record a request that a call starts; nothing is recorded for a call without a number.
+    /// Starts to record a request that a call starts; nothing is recorded without `traced`.
     #[must_use]
-    pub fn of_call(journal: &Arc<Journal>, number: Option<CallNumber>) -> Self {
-        Self(number.and_then(|_| OpenRequest::new(journal, number)))
+    pub fn of_call(journal: &Arc<Journal>, traced: Option<TracedCall>) -> Self {
+        Self(traced.and_then(|_| OpenRequest::new(journal, traced)))
     }
 
     /// Starts to record a request that a refresh starts.
@@ -55,13 +57,14 @@ impl RequestRecord {
 }
 
 impl OpenRequest {
-    fn new(journal: &Arc<Journal>, call: Option<CallNumber>) -> Option<Arc<Self>> {
+    fn new(journal: &Arc<Journal>, traced: Option<TracedCall>) -> Option<Arc<Self>> {
         let now = Instant::now();
         journal.is_on().then(|| {
             Arc::new(Self {
                 journal: Arc::clone(journal),
+                traceparent: traced.and_then(|traced| traced.traceparent),
                 request: Mutex::new(Request {
-                    call,
+                    call: traced.map(|traced| traced.number),
                     started: now,
                     ended: now,
                     is_shared: false,
@@ -91,6 +94,12 @@ impl Drop for OpenRequest {
         };
         self.journal.push(|records| &mut records.requests, request);
     }
+}
+
+/// The header that the call which started the current request passes on.
+#[must_use]
+pub fn traceparent() -> Option<Traceparent> {
+    current()?.traceparent
 }
 
 /// The token of the current request came from the shared cache.
@@ -124,6 +133,7 @@ pub fn attempt() -> OpenAttempt {
             started: now,
             ended: now,
             url: None,
+            looking_up: None,
             connecting: None,
             resends: 0,
             first_byte: None,
@@ -180,6 +190,11 @@ impl Drop for OpenAttempt {
     }
 }
 
+/// A DNS lookup for the attempt in progress has ended. The attempt waited for it since `started`.
+pub fn looked_up(started: Instant) {
+    with_attempt(|attempt| attempt.looking_up = Some(started.elapsed()));
+}
+
 /// A connection for the attempt in progress was opened, or failed to open, since `started`.
 pub fn connected(started: Instant) {
     with_attempt(|attempt| attempt.connecting = Some(started.elapsed()));
@@ -233,7 +248,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_records_each_attempt_and_its_times() {
         let journal = journal();
-        let record = RequestRecord::of_call(&journal, Some(7));
+        let record = RequestRecord::of_call(
+            &journal,
+            Some(TracedCall {
+                number: 7,
+                traceparent: None,
+            }),
+        );
         let second = Duration::from_secs(1);
         let outcome = record
             .during(async {

@@ -8,3 +8,4 @@ pub mod call;
 pub mod current;
 pub mod journal;
 pub mod records;
+pub mod traceparent;

@@ -5,10 +5,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+use super::traceparent::Traceparent;
 use crate::core::error::Code;
 
 /// The number that JavaScript gave to a call.
 pub type CallNumber = u32;
+
+/// A call that is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct TracedCall {
+    /// The number of the call.
+    pub number: CallNumber,
+    /// The header that the requests of the call have.
+    pub traceparent: Option<Traceparent>,
+}
 
 /// Everything since the records were last taken, oldest first.
 #[derive(Debug, Default)]
@@ -77,6 +87,8 @@ pub struct Attempt {
     pub ended: Instant,
     /// The URL; `None` if nothing was sent.
     pub url: Option<Url>,
+    /// How long the DNS lookup took. `None` if there was none.
+    pub looking_up: Option<Duration>,
     /// How long it took to open a connection: DNS, TCP, the tunnel through a proxy, and TLS. `None` if
     /// the attempt used an open connection.
     pub connecting: Option<Duration>,

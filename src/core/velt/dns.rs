@@ -10,6 +10,8 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use crate::core::trace::current;
+
 /// How long the addresses of a name are used. The system does not tell how long they are valid.
 const LIFETIME: Duration = Duration::from_secs(5);
 
@@ -65,6 +67,11 @@ impl Resolve for Dns {
         // In a task of its own: a lookup goes on when the caller no longer waits, so that it is not
         // started again before it has ended.
         let lookup = tokio::spawn(self.clone().look_up(name.as_str().into()));
-        Box::pin(async move { Ok(Box::new(lookup.await??.into_iter()) as Addrs) })
+        Box::pin(async move {
+            let started = Instant::now();
+            let outcome = lookup.await;
+            current::looked_up(started);
+            Ok(Box::new(outcome??.into_iter()) as Addrs)
+        })
     }
 }

@@ -79,9 +79,12 @@ impl Transport {
     /// # Errors
     /// [`Code::Network`] if no complete response arrives, [`Code::BadResponse`] if it is too large to
     /// come from Velt.
-    pub async fn post(&self, place: Place, request: Request) -> Result<Response, Error> {
+    pub async fn post(&self, place: Place, mut request: Request) -> Result<Response, Error> {
         let failed = |error| self.failure(error);
         current::sending(&request.url);
+        if let Some(traceparent) = current::traceparent() {
+            request.headers.insert("traceparent", traceparent.header());
+        }
         let (_place, mut response) = self.send(place, request).await.map_err(failed)?;
         let status = response.status().as_u16();
         current::received(status, http_version(response.version()));
