@@ -162,7 +162,7 @@ export interface VeltAuthClientOptions {
    * them. Default: 15000.
    */
   deadline?: number | null | undefined
-  /** The number of requests that one call may send, 1 to 10. 1 means no retries. Default: 3. */
+  /** The number of attempts of one call, 1 to 10. 1 means no retries. Default: 3. */
   maxAttempts?: number | null | undefined
   /**
    * The number of connections to Velt that the client may have at the same time, from 1. With HTTP/2, the
