@@ -53,6 +53,7 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn open(options: ClientOptions) -> Either<NativeClient, Failure> {
         let provider = Arc::new(JsProvider::default());
+        let preconnect = options.preconnect == Some(true);
         let options = options.into_core(&provider);
         let opened = runtime()
             .map_err(|error| {
@@ -64,11 +65,18 @@ impl NativeClient {
             })
             .and_then(|runtime| Ok((core::Client::new(options)?, runtime)));
         match opened {
-            Ok((client, runtime)) => Either::A(Self {
-                client: Arc::new(client),
-                runtime,
-                provider,
-            }),
+            Ok((client, runtime)) => {
+                let client = Arc::new(client);
+                if preconnect {
+                    let client = Arc::clone(&client);
+                    runtime.spawn(async move { client.connect().await });
+                }
+                Either::A(Self {
+                    client,
+                    runtime,
+                    provider,
+                })
+            }
             Err(error) => Either::B(error.into()),
         }
     }

@@ -10,7 +10,8 @@ use napi_derive::napi;
 use super::auth_token::JsProvider;
 use crate::core;
 
-/// The core's [`core::Options`]; milliseconds for durations.
+/// The core's [`core::Options`]; milliseconds for durations. `preconnect` calls
+/// [`core::Client::connect`].
 #[napi(object, object_to_js = false)]
 pub struct ClientOptions {
     pub api_key: String,
@@ -22,6 +23,7 @@ pub struct ClientOptions {
     pub deadline: Option<u32>,
     pub max_attempts: Option<u32>,
     pub max_connections: Option<u32>,
+    pub preconnect: Option<bool>,
     pub proxy: Option<String>,
     pub no_proxy: Option<String>,
     pub ca: Option<String>,
