@@ -273,6 +273,8 @@ fn start(
     call: impl Future<Output = Result<Success, core::Error>> + Send + 'static,
 ) {
     let cancel = cancel.map(|cancel| cancel.0.clone());
+    // Boxed, because the futures around it would contain it six times.
+    let call = Box::pin(call);
     calls.start(number, async move {
         let outcome = match cancel {
             Some(cancel) => cancel.run_until_cancelled(call).await?,

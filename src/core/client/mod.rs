@@ -313,7 +313,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
-            let fetch = client.fetcher.fetch(&user, requirement);
+            // Boxed, because the futures around it would contain it several times.
+            let fetch = Box::pin(client.fetcher.fetch(&user, requirement));
             let outcome = record.during(client.until_closed(fetch)).await;
             record.end(&outcome);
             leader.complete(outcome);

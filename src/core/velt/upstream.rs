@@ -131,22 +131,28 @@ impl<E: TokenEndpoint> Upstream<E> {
         };
         // During a backoff, other calls use the place.
         let place = Mutex::new(Some(place));
-        let outcome = retry::run(limits, &self.budget, &self.breaker, async || {
-            let first = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let waited_since = if first.is_some() {
-                began
-            } else {
-                Instant::now()
-            };
-            let place = match first {
-                Some(place) => place,
-                None => self.place().await,
-            };
-            self.stats.upstream_requests.add();
-            current::waited(waited_since);
-            let _in_flight = self.stats.upstream_in_flight.enter();
-            attempt(place).await
-        })
+        // Boxed, so that it takes no memory while the call waits for a place.
+        let outcome = Box::pin(retry::run(
+            limits,
+            &self.budget,
+            &self.breaker,
+            async || {
+                let first = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let waited_since = if first.is_some() {
+                    began
+                } else {
+                    Instant::now()
+                };
+                let place = match first {
+                    Some(place) => place,
+                    None => self.place().await,
+                };
+                self.stats.upstream_requests.add();
+                current::waited(waited_since);
+                let _in_flight = self.stats.upstream_in_flight.enter();
+                attempt(place).await
+            },
+        ))
         .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
         match &outcome {
