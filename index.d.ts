@@ -172,6 +172,11 @@ export interface VeltAuthClientOptions {
    */
   maxConnections?: number | null | undefined
   /**
+   * Whether the first connection to Velt is opened when the client is created, with a HEAD request to
+   * `baseUrl` that contains no credential. It does not keep the process alive. Default: false.
+   */
+  preconnect?: boolean | null | undefined
+  /**
    * The URL of an HTTP or HTTPS proxy, with `user:password@` if the proxy needs a login. Default: the
    * environment variable `https_proxy` or `HTTPS_PROXY`, except for the hosts in `no_proxy` or
    * `NO_PROXY`.

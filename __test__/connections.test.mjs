@@ -43,6 +43,19 @@ test('maxConnections limits the requests in flight, and later calls wait in thei
   assert.ok(emulator.connections <= 8, `${emulator.connections} connections`)
 })
 
+test('preconnect does not keep the process alive', async (t) => {
+  const { url } = await startRawServer(t, () => {})
+  await run(process.execPath, [
+    '--eval',
+    `
+    const { VeltAuthClient } = require('velt-auth')
+    new VeltAuthClient({
+      apiKey: 'k', authToken: 'a', baseUrl: '${url}', timeout: 1e6, deadline: 1e6, preconnect: true,
+    })
+    `,
+  ])
+})
+
 test('a call that waits for a connection until its deadline is ERR_VELT_TIMEOUT', async (t) => {
   const { emulator, client } = await emulateWithClient(t, { maxConnections: 1 })
   emulator.fault({ delay: 2000 })

@@ -61,6 +61,18 @@ const users = (count) => Array.from({ length: count }, (_, index) => `user-${ind
 const getTokens = (client, count) =>
   Promise.all(users(count).map((user) => client.generateToken(user)))
 
+test('preconnect opens a connection without a call, and the first call uses it', async (t) => {
+  const { port, sessions } = await startHttp2(t)
+  const client = startClient(t, port, { preconnect: true })
+  while (sessions[0]?.requests !== 1) await new Promise(setImmediate)
+  await client.getToken('ada')
+  assert.deepEqual(
+    sessions.map(({ requests }) => requests),
+    [2],
+  )
+  assert.equal(client.stats().upstreamRequests, 1)
+})
+
 test('1,000 users at once share at most 16 connections', async (t) => {
   const { port, sessions } = await startHttp2(t)
   const client = startClient(t, port)

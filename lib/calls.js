@@ -14,6 +14,12 @@ const { VeltAuthError } = require('./errors.js')
 /** How often the idle state is checked, in milliseconds. See `releaseIfIdle`. */
 const IDLE_CHECK = 1000
 
+/** How many digits a `CachedToken` begins with. */
+const DIGITS = 14
+
+/** The char code of `'0'`. */
+const ZERO = 48
+
 /** `resolve` of each pending promise, by call number. @type {(((outcome: Outcome) => void) | undefined)[]} */
 const resolvers = []
 
@@ -106,7 +112,8 @@ async function run(signal, start) {
  * @param {(calls: Calls, call: number, cancel?: Cancel) => void} start
  */
 async function tokenOf(signal, start) {
-  return toToken(/** @type {NativeToken} */ (await run(signal, start)))
+  const [token, expiresAt] = /** @type {NativeToken} */ (await run(signal, start))
+  return { token, expiresAt }
 }
 
 /** @param {Outcome} outcome */
@@ -119,11 +126,14 @@ function orThrow(outcome) {
   return outcome
 }
 
-/** @param {NativeToken} token */
-function toToken([token, expiresAt]) {
-  return { token, expiresAt }
+/** @param {import('./addon.js').CachedToken} cached the expiry in `DIGITS` digits, then the token */
+function cachedToken(cached) {
+  let expiresAt = 0
+  // `Number(cached.slice(0, DIGITS))` would take 0.04 µs more.
+  for (let i = 0; i < DIGITS; i += 1) expiresAt = expiresAt * 10 + cached.charCodeAt(i) - ZERO
+  return { token: cached.slice(DIGITS), expiresAt }
 }
 
+exports.cachedToken = cachedToken
 exports.run = run
-exports.toToken = toToken
 exports.tokenOf = tokenOf

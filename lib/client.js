@@ -2,7 +2,7 @@
 
 const { NativeClient } = require('./addon.js')
 const { AuthTokenFunction, reportRefusals } = require('./auth-token.js')
-const { run, toToken, tokenOf } = require('./calls.js')
+const { cachedToken, run, tokenOf } = require('./calls.js')
 const { hasSubscribers } = require('./channels.js')
 const { VeltAuthError } = require('./errors.js')
 const {
@@ -22,6 +22,9 @@ class VeltAuthClient {
   /** It holds the credentials. A private field is not printed by `console.log` or `util.inspect`. */
   #native
 
+  /** @type {ReturnType<NativeClient['lookUp']>} */
+  #lookUp
+
   /** Exists while somebody subscribes to a channel. @type {import('./tracing.js').Tracer | undefined} */
   #tracer
 
@@ -40,6 +43,7 @@ class VeltAuthClient {
     )
     if (!(result instanceof NativeClient)) throw new VeltAuthError(result)
     this.#native = result
+    this.#lookUp = result.lookUp()
     this.#authToken = isFunction ? new AuthTokenFunction(authToken, result) : undefined
     this.#onCredentialRefused = onCredentialRefused
     /** @type {import('../index.js').VeltPermissionsClient} */
@@ -99,19 +103,19 @@ class VeltAuthClient {
     signal?.throwIfAborted()
     if (maxAge === undefined) {
       // Written out: to spread `Object.values` over the arguments takes 0.3 µs.
-      const cached = this.#native.lookUp(
-        minValidity,
+      const cached = this.#lookUp(
         nativeUser.userId,
         nativeUser.organizationId,
         nativeUser.email,
-        nativeUser.name,
         nativeUser.isAdmin,
+        nativeUser.name,
         nativeUser.permissions,
+        minValidity,
       )
       if (cached) {
         this.#reportRefusals()
         if (traced) this.#tracer?.hit(traced)
-        return toToken(cached)
+        return cachedToken(cached)
       }
     }
     return await this.#during(() =>

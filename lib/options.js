@@ -3,7 +3,15 @@
 const { readFileSync } = require('node:fs')
 const { isUint8Array } = require('node:util/types')
 const { invalidInput } = require('./errors.js')
-const { arrayOf, integerInRange, object, oneOf, string, typeName } = require('./validate.js')
+const {
+  arrayOf,
+  boolean,
+  integerInRange,
+  object,
+  oneOf,
+  string,
+  typeName,
+} = require('./validate.js')
 
 const CODE = 'ERR_VELT_CONFIG'
 
@@ -30,6 +38,7 @@ const validateClientOptions = object({
   // The same maximum as in the core.
   maxAttempts: integerInRange('attempts', 1, 10),
   maxConnections: integerInRange('connections'),
+  preconnect: boolean,
   proxy: string,
   ca: certificates,
   cache,

@@ -53,9 +53,51 @@ const validateUser = object(
 function toUser(user) {
   const fields = typeof user === 'string' ? { userId: user } : user
   if (!isObject(fields)) throw notAUser(user)
+  const simple = simpleUser(fields)
+  if (simple) return simple
   // A Promise has no fields of its own, so the message would be that `userId` is missing.
   if ('then' in fields) throw invalidInput(CODE, 'user is a Promise: await it.')
   return /** @type {import('./addon.js').User} */ (validateUser(fields, 'user', CODE))
+}
+
+/**
+ * What `validateUser` returns, for a valid user without permissions; else `undefined`. Every cache hit
+ * validates its user, and this takes a quarter of the time of `validateUser`.
+ *
+ * @param {Record<string, any>} fields
+ */
+function simpleUser(fields) {
+  /** @type {any} */
+  let userId
+  /** @type {any} */
+  let organizationId
+  /** @type {any} */
+  let email
+  /** @type {any} */
+  let name
+  /** @type {any} */
+  let isAdmin
+  for (const field of Object.keys(fields)) {
+    const value = fields[field] ?? undefined
+    if (field === 'userId') userId = value
+    else if (field === 'organizationId') organizationId = value
+    else if (field === 'email') email = value
+    else if (field === 'name') name = value
+    else if (field === 'isAdmin') isAdmin = value
+    else return undefined
+  }
+  const isValid =
+    userId !== undefined &&
+    [userId, organizationId, email, name].every(isTextOrAbsent) &&
+    (isAdmin === undefined || typeof isAdmin === 'boolean')
+  return isValid
+    ? { userId, organizationId, email, name, isAdmin, permissions: undefined }
+    : undefined
+}
+
+/** @param {any} value */
+function isTextOrAbsent(value) {
+  return value === undefined || (typeof value === 'string' && value.isWellFormed())
 }
 
 /** @param {unknown} value neither a string nor an object */

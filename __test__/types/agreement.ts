@@ -22,7 +22,7 @@ type Validated<T> = T extends readonly (infer Item)[]
 const agree = <_Yes extends true>() => {}
 
 agree<Equal<velt.VeltAuthErrorCode, addon.Code>>()
-agree<Equal<velt.VeltToken, ReturnType<typeof calls.toToken>>>()
+agree<Equal<velt.VeltToken, ReturnType<typeof calls.cachedToken>>>()
 agree<Equal<keyof velt.VeltAuthStats, keyof addon.Stats>>()
 
 agree<Equal<Validated<velt.VeltUser>, Flat<addon.User>>>()

@@ -100,14 +100,16 @@ impl<E: TokenEndpoint, S: Store> Fetcher<E, S> {
         request: Option<SharedRequest>,
         deadline: Duration,
     ) -> Result<Token, Error> {
+        // Boxed, because this future would contain it twice.
+        let token = Box::pin(self.upstream.token(user, deadline));
         let outcome = match (&self.shared, &request) {
             (Some(shared), Some(request)) => tokio::select! {
                 // The simulation replays a seed exactly only without tokio's random order.
                 biased;
-                outcome = self.upstream.token(user, deadline) => outcome,
+                outcome = token => outcome,
                 () = shared.keep_lease(request) => unreachable!("a lease is kept until the request ends"),
             },
-            _ => self.upstream.token(user, deadline).await,
+            _ => token.await,
         };
         let is_short = deadlines::is_short(deadline, self.deadline);
         let now = self.clock.now();

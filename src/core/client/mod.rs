@@ -106,6 +106,12 @@ impl Client {
         Ok(Self::with_stats(endpoint, shared, &config, clock, stats))
     }
 
+    /// Opens the first connection to Velt, so that the first call does not wait for it.
+    pub async fn connect(&self) {
+        let connecting = self.fetcher.upstream.endpoint().connect();
+        self.closed.run_until_cancelled(connecting).await;
+    }
+
     /// The refusals of auth tokens since the last call of this function, oldest first.
     pub fn take_refusals(&self) -> Vec<Refusal> {
         self.fetcher.upstream.endpoint().take_refusals()
@@ -313,7 +319,8 @@ impl<E: TokenEndpoint, S: Store> Client<E, S> {
         let client = Arc::clone(self);
         let user = Arc::clone(user);
         tokio::spawn(async move {
-            let fetch = client.fetcher.fetch(&user, requirement);
+            // Boxed, because the futures around it would contain it several times.
+            let fetch = Box::pin(client.fetcher.fetch(&user, requirement));
             let outcome = record.during(client.until_closed(fetch)).await;
             record.end(&outcome);
             leader.complete(outcome);

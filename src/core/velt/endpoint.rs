@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::api::{Context, request, response};
 use super::circuit_breaker::CircuitBreaker;
@@ -49,6 +50,12 @@ impl VeltEndpoint {
     /// The error of the provider.
     pub async fn ready(&self) -> Result<(), Error> {
         self.credentials.current().await.map(drop)
+    }
+
+    /// Opens the first connection, within the time of an attempt. No credential is sent.
+    pub async fn connect(&self) {
+        let connecting = self.transport.connect(&self.config.base_url);
+        let _ = timeout(self.config.timeout, connecting).await;
     }
 
     /// The refusals of auth tokens since the last call of this function, oldest first.

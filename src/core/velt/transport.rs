@@ -74,6 +74,14 @@ impl Transport {
         self.connections.place().await
     }
 
+    /// Opens a connection, with a request to `url`: reqwest opens none without a request. A failure is
+    /// ignored, because the next request opens a connection itself.
+    pub async fn connect(&self, url: &Url) {
+        let place = self.place().await;
+        let request = reqwest::Request::new(Method::HEAD, url.clone());
+        drop(place.send(request).await);
+    }
+
     /// Sends `request` from `place`, and reads the complete response.
     ///
     /// # Errors

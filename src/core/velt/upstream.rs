@@ -142,7 +142,11 @@ impl<E: TokenEndpoint> Upstream<E> {
         };
         let (budget, breaker) = (&self.budget, &self.breaker);
         let next_place = async || self.place().await;
-        let outcome = retry::run(limits, budget, breaker, first, next_place, counted).await;
+        // Boxed, so that it takes no memory while the call waits for a place.
+        let outcome = Box::pin(retry::run(
+            limits, budget, breaker, first, next_place, counted,
+        ))
+        .await;
         let is_short = deadlines::is_short(deadline, self.deadline);
         match &outcome {
             Err(error) if error.code == Code::Timeout && is_short => {}
