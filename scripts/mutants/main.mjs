@@ -3,7 +3,7 @@
 //
 // `npm run mutants -- rust` changes the core with cargo-mutants (`cargo install cargo-mutants`), and
 // `npm run mutants -- handlers` changes the endpoints with Stryker. More arguments go to the program. Both
-// take hours: `npm run mutants -- rust --shard 0/20` tests one mutant in 20.
+// take hours. CONTRIBUTING.md has an example.
 
 import { join } from 'node:path'
 import { run } from '../release/run.mjs'
@@ -20,10 +20,14 @@ const CORE = [
 const PROGRAMS = {
   rust(args) {
     const files = CORE.flatMap((file) => ['--file', file])
-    const options = ['--no-default-features', '--output', 'target', '--cargo-test-arg', '--lib']
+    const options = ['--no-default-features', '--output', 'target', '--cargo-arg', '--lib']
     run('cargo', ['mutants', '--no-shuffle', '--timeout', '300', ...options, ...files, ...args], {
       // Most of the time is compilation, so the tests are less optimized, and the simulation is short.
-      env: { VELT_SIM_SEEDS: '300', CARGO_PROFILE_TEST_OPT_LEVEL: '1' },
+      env: {
+        VELT_SIM_SEEDS: '300',
+        CARGO_PROFILE_TEST_OPT_LEVEL: '1',
+        CARGO_PROFILE_TEST_DEBUG: '0',
+      },
     })
   },
   handlers(args) {
