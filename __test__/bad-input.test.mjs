@@ -28,6 +28,7 @@ const OPTIONS = [
   [{ ...CREDENTIALS, cache: false }, /options\.cache must be an object, not boolean: .*maxEntries/],
   [{ ...CREDENTIALS, apiVersion: 'v3' }, /options\.apiVersion must be 'v1' or 'v2'/],
   [{ ...CREDENTIALS, baseUrl: 'api.velt.dev' }, /baseUrl must be a complete URL/],
+  [{ ...CREDENTIALS, baseUrl: 'https://Aé.example' }, /baseUrl must be a complete URL/],
   [{ ...CREDENTIALS, baseUrl: 'http://api.velt.dev' }, /baseUrl must be https/],
   [{ ...CREDENTIALS, baseUrl: 'http://192.168.0.9' }, /baseUrl must be https/],
   [{ ...CREDENTIALS, baseUrl: 'http://localhost.example.com' }, /baseUrl must be https/],

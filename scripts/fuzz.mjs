@@ -12,7 +12,9 @@ const targets = readdirSync('fuzz/fuzz_targets').map((file) => basename(file, '.
 for (const target of names.length > 0 ? names : targets) {
   console.log(`\n${target}, ${seconds} seconds`)
   // Without AddressSanitizer: the crate forbids unsafe code, and is fuzzed several times faster.
-  const fuzz = ['+nightly', 'fuzz', 'run', '--sanitizer', 'none', target, '--']
+  // `--release`: fuzz/Cargo.toml decides about debug assertions.
+  const options = ['--release', '--sanitizer', 'none']
+  const fuzz = ['+nightly', 'fuzz', 'run', ...options, target, '--']
   const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-print_final_stats=1']
   const { status } = spawnSync('cargo', [...fuzz, ...limits], { stdio: 'inherit' })
   if (status !== 0) process.exit(1)

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -18,6 +19,15 @@ const list = (name) =>
     .split('\n')
     .map((path) => path.replace('package/', ''))
     .sort()
+
+const lock = readFileSync(join(STAGE, '..', 'Cargo.lock'), 'utf8')
+/** The version of each crate. */
+const locked = new Map(
+  [...lock.matchAll(/^name = "(.+)"\r?\nversion = "(.+)"$/gm)].map(([, crate, number]) => [
+    crate,
+    number,
+  ]),
+)
 
 test('the main package contains its JavaScript and types, and nothing else', () => {
   const files = list('velt-auth').filter((path) => !/^lib\/.+\.(mjs|d\.m?ts)$/.test(path))
@@ -56,6 +66,20 @@ test('the main package depends only on the platform packages, in its own version
   assert.equal(names.length, 8)
 })
 
+test('the SBOM of the main package lists the platform packages, with their hashes', () => {
+  const { metadata, components } = read(`velt-auth-${version}.cdx.json`)
+  assert.deepEqual([metadata.component.name, metadata.component.version], ['velt-auth', version])
+  const names = PLATFORMS.map(({ packageName }) => [packageName, version]).sort()
+  assert.deepEqual(components.map((one) => [one.name, one.version]).sort(), names)
+  for (const { name, hashes } of components) {
+    if (!existsSync(tarball(name))) continue
+    const hash = createHash('sha512')
+      .update(readFileSync(tarball(name)))
+      .digest('hex')
+    assert.deepEqual(hashes, [{ alg: 'SHA-512', content: hash }])
+  }
+})
+
 test('Cargo.toml has the same version', () => {
   const cargo = readFileSync(join(STAGE, '..', 'Cargo.toml'), 'utf8')
   assert.equal(/^version = "(.+)"$/m.exec(cargo)[1], version)
@@ -77,6 +101,18 @@ for (const { name, packageName, file, addon, libc } of built) {
     for (const crate of ['napi', 'reqwest', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
       assert.match(notices, new RegExp(`^${crate} \\d`, 'm'))
     }
+  })
+
+  test(`${name}: its SBOM lists the crates of Cargo.lock that are in the addon, and no others`, () => {
+    const file = `${packageName}-${version}.cdx.json`
+    const { components } = read(file)
+    const versions = new Map(components.map((one) => [one.name, one.version]))
+    for (const crate of ['napi', 'reqwest', 'ring', 'rustls', 'tokio', 'webpki-roots']) {
+      assert.equal(versions.get(crate), locked.get(crate), crate)
+    }
+    for (const crate of ['shuttle', 'napi-build', 'cc'])
+      assert.equal(versions.get(crate), undefined)
+    assert.ok(!readFileSync(join(STAGE, file), 'utf8').includes(join(STAGE, '..')))
   })
 
   test(`${name}: the addon contains no path of the machine that built it`, () => {

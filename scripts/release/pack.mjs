@@ -1,4 +1,4 @@
-// `npm run package`: makes the tarballs of a release in npm/, from the addons that `build:release` put
+// `npm run package`: makes the tarballs of a release and their SBOMs in npm/, from the addons that `build:release` put
 // there. All packages are made in one run, so that their versions agree.
 
 import {
@@ -15,6 +15,7 @@ import { build, transformSync } from 'esbuild'
 import { notices } from './notices.mjs'
 import { CHECKOUT, manifest, PLATFORMS, STAGE } from './platforms.mjs'
 import { run } from './run.mjs'
+import { addonSbom, mainSbom } from './sbom.mjs'
 
 const { name, version, license, engines } = manifest
 
@@ -40,7 +41,8 @@ function repository() {
  * A platform package: its addon and the licences of its crates. Without the addon, only package.json
  * is written: the tests need it to describe a platform that is not built here.
  */
-function packPlatform({ triple, name: platform, os, cpu, libc, packageName, folder, file, addon }) {
+function packPlatform(target) {
+  const { triple, name: platform, os, cpu, libc, packageName, folder, file, addon } = target
   write(folder, 'package.json', {
     name: packageName,
     description: `The addon of ${name} for ${platform}`,
@@ -59,6 +61,7 @@ function packPlatform({ triple, name: platform, os, cpu, libc, packageName, fold
   write(folder, 'THIRD-PARTY-NOTICES.txt', notices(triple))
   copyFileSync(join(CHECKOUT, 'LICENSE'), join(folder, 'LICENSE'))
   pack(folder)
+  addonSbom(target, version)
 }
 
 /** The package velt-auth: the JavaScript. It names all platform packages of its own version. */
@@ -76,12 +79,10 @@ async function packMain() {
   const optionalDependencies = Object.fromEntries(
     PLATFORMS.map(({ packageName }) => [packageName, version]),
   )
-  write(folder, 'package.json', {
-    ...Object.fromEntries(published),
-    ...COMMON,
-    optionalDependencies,
-  })
+  const packed = { ...Object.fromEntries(published), ...COMMON, optionalDependencies }
+  write(folder, 'package.json', packed)
   pack(folder)
+  mainSbom(packed)
 }
 
 /**
@@ -171,8 +172,8 @@ function onlyPackage(listing) {
   return Object.values(JSON.parse(listing))[0]
 }
 
-for (const tarball of readdirSync(STAGE).filter((file) => file.endsWith('.tgz'))) {
-  rmSync(join(STAGE, tarball))
+for (const made of readdirSync(STAGE).filter((file) => /\.(tgz|cdx\.json)$/.test(file))) {
+  rmSync(join(STAGE, made))
 }
 PLATFORMS.forEach(packPlatform)
 await packMain()

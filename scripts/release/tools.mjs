@@ -23,6 +23,13 @@ export function pypiFor(platform, name, version) {
   })
 }
 
+/** @returns {string} a folder with a program from crates.io; it is in its `bin` */
+export function crate(name, version) {
+  return once(`crate-${name}-${version}`, (folder) => {
+    run('cargo', ['install', '--locked', '--quiet', '--root', folder, `${name}@${version}`])
+  })
+}
+
 /** @returns {string} a folder with these npm packages in its node_modules */
 export function npm(name, dependencies, flags = []) {
   const versions = Object.values(dependencies)

@@ -272,6 +272,7 @@ mod tests {
         let error = breaker.admit().unwrap_err();
         assert_eq!((error.code, error.retryable), (Code::Unavailable, true));
         assert_eq!((error.attempts, error.cause.as_deref()), (0, Some("down")));
+        assert!(error.message.contains("has sent no request"), "{error:?}");
 
         late.record(&failure());
         assert!(breaker.admit().unwrap_err().retry_after.unwrap() <= wait);

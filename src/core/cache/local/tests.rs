@@ -148,6 +148,28 @@ fn an_invalidation_affects_its_user_id_alone() {
 }
 
 #[test]
+fn an_invalidation_finds_the_other_entries_of_a_user_id_after_one_was_dropped() {
+    let (cache, now) = (cache(2), SystemTime::now());
+    let of_ada = |email: &str| {
+        let email = Some(email.into());
+        Arc::new(User {
+            email,
+            ..(*user("ada")).clone()
+        })
+    };
+    for user in [of_ada("old"), of_ada("new"), user("bob")] {
+        cache.begin(&user).store(Token::new("t".into(), now));
+    }
+    assert!(
+        cache.stale(&of_ada("old"), now).is_none(),
+        "the bound dropped it"
+    );
+    assert!(cache.stale(&of_ada("new"), now).is_some());
+    cache.invalidate("ada");
+    assert!(cache.stale(&of_ada("new"), now).is_none());
+}
+
+#[test]
 fn large_tokens_count_for_their_size() {
     let (cache, now) = (cache(10), SystemTime::now());
     for number in 0..10 {
