@@ -88,6 +88,10 @@ impl State {
         };
         let token = &self.journal.requests[serial];
         let lifetime = token.expires - token.began;
+        // A refresh requires a token that expires later than the current one.
+        let current = self.journal.served[request.server][request.user].last;
+        let is_longer = current
+            .is_none_or(|(current, _)| self.journal.requests[current].expires < token.expires);
         let wants_newer = of_user.max_age_calls > 0
             || of_user
                 .last_max_age_call
@@ -95,6 +99,7 @@ impl State {
         let last_rejection = self.journal.last_rejection(request.user, None);
         stored < began.at
             && began.at + lifetime * 3 / 5 + Duration::from_secs(1) < token.expires
+            && is_longer
             && !wants_newer
             && last_rejection.is_none_or(|at| at < token.began)
             && self.journal.is_undisturbed(request.user, token.began)
