@@ -127,6 +127,28 @@ async fn after_a_panic_the_log_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_gap_in_the_log_no_call_joins_an_older_request() {
+    start_clocks();
+    let world = World::new(Rng::with_seed(0), Faults::default(), 1, 2);
+    let mut fleet = Fleet::new(Arc::clone(&world), 1);
+    let mut get = |user| fleet.call((0, user), Kind::Get, DEFAULT_DEADLINE, DEFAULT_DEADLINE);
+    get(0);
+    sleep(Duration::from_secs(2)).await;
+    world.lock().velt.latency = Duration::from_secs(40);
+    get(1);
+    sleep(Duration::from_millis(100)).await;
+    world.lock().redis.restart(None);
+    sleep(Duration::from_secs(2)).await;
+    get(1);
+    sleep(Duration::from_millis(100)).await;
+    let requests = &world.lock().journal.requests;
+    assert_eq!(
+        requests.iter().filter(|request| request.user == 1).count(),
+        2
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_was_stopped_while_redis_was_down_reads_the_log_first() {
     start_clocks();
     let world = World::new(Rng::with_seed(0), Faults::default(), 2, 1);
