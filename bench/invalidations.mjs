@@ -33,7 +33,8 @@ async function timesOf(call, isOver) {
 }
 
 async function measure(entries) {
-  const options = { apiKey, authToken, baseUrl, ca: authority.pem, cache: { maxEntries: entries } }
+  const cache = { maxEntries: entries }
+  const options = { apiKey, authToken, apiVersion: 'v1', baseUrl, ca: authority.pem, cache }
   const client = new VeltAuthClient(options)
   let filled = 1
   const fill = async () => {
