@@ -2,12 +2,11 @@
 // about a minute that everything works; it measures too little for its numbers to mean anything.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import os from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createAuthority } from '../__test__/support/certificates.mjs'
 import { writePage, writeReport } from './report/report.mjs'
+import { withCertificates } from './run/certificates.mjs'
 import { runScenario } from './run/scenario.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 
@@ -23,21 +22,14 @@ const chosen = SCENARIOS.filter(({ name }) => !flags.only || flags.only.includes
 const manifest = ['--manifest-path', 'bench/rust/Cargo.toml']
 execFileSync('cargo', ['build', '--release', '--locked', ...manifest], { stdio: 'inherit' })
 
-const folder = mkdtempSync(join(os.tmpdir(), 'velt-auth-bench-'))
 const started = Date.now()
 const scenarios = []
-try {
-  const authority = await createAuthority('velt-auth bench CA')
-  const caFile = join(folder, 'ca.pem')
-  writeFileSync(caFile, authority.pem)
-  const certificates = { ca: authority.pem, caFile, ...(await authority.issue()) }
+await withCertificates(async (certificates) => {
   for (const scenario of chosen) {
     console.error(`${scenario.title} …`)
     scenarios.push({ ...scenario, samples: await runScenario(scenario, pace, certificates) })
   }
-} finally {
-  rmSync(folder, { recursive: true })
-}
+})
 
 const results = {
   date: new Date(started).toISOString(),

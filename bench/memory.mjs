@@ -1,23 +1,15 @@
 // `npm run bench:memory`: the memory of a process in which 5,000 users get their first token at once, compared
 // with 64 users. The server is 50 ms away, so all 5,000 requests wait at the same time.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
-import { join } from 'node:path'
-import { createAuthority } from '../__test__/support/certificates.mjs'
+import { withCertificates } from './run/certificates.mjs'
 import { runScenario } from './run/scenario.mjs'
 import { median } from './run/statistics.mjs'
 
 const ROUNDS = 5
 const USERS = [64, 5000]
 
-const folder = mkdtempSync(join(os.tmpdir(), 'velt-auth-bench-'))
 const rss = []
-try {
-  const authority = await createAuthority('velt-auth bench CA')
-  const caFile = join(folder, 'ca.pem')
-  writeFileSync(caFile, authority.pem)
-  const certificates = { ca: authority.pem, caFile, ...(await authority.issue()) }
+await withCertificates(async (certificates) => {
   for (const callers of USERS) {
     const scenario = { contenders: ['velt-auth'], kind: 'burst', callers, server: { distance: 25 } }
     const { 'velt-auth': samples } = await runScenario(scenario, { rounds: ROUNDS }, certificates)
@@ -29,9 +21,7 @@ try {
     )
     rss.push(median(values))
   }
-} finally {
-  rmSync(folder, { recursive: true })
-}
+})
 console.log(`ratio: ${(rss[1] / rss[0]).toFixed(3)}`)
 // autocannon leaves handles open that would keep this process alive.
 process.exit()
